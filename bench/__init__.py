@@ -1,0 +1,1 @@
+"""Timing cases and how fast the suite itself runs."""

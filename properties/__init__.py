@@ -1,0 +1,1 @@
+"""The laws and promises, and the input strategies that reach the kinks. `catalogue` imports every law."""

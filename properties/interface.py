@@ -1,0 +1,276 @@
+"""Laws of the call itself: it answers, keeps the dtype, leaves its inputs alone, and refuses what it should refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hingeproof.properties.case import Array, Batch, Case, Failure, Judgement, Output, Unanswered, extended, ours, show
+from hingeproof.properties.law import law
+
+_POLICY = "issue: reference policy; interfaces.md, a user's own callable"
+_EAGER = ("eager",)
+
+
+@law(
+    group="interface", formula="f(s, y) is an array of the right shape", source="the signature",
+    why="Every batch drawn is valid: finite or not, its labels are in the set and its shapes match.",
+    breaks="An exception for NaN or infinity, for one sample, or for one class; an N×N result from broadcasting.",
+)  # fmt: skip
+def answers(case: Case) -> Judgement:
+    """Every valid batch is answered, without an exception and with the right shape."""
+    try:
+        _ = case.seen
+    except Unanswered as error:
+        return error.judgement
+    return Judgement(judged=case.batch.size)
+
+
+@law(
+    group="interface", formula="dtype(ℓ) = dtype(s)", source=_POLICY, once=True, modes=("eager", "jit", "compile", "vmap"),
+    why="A loss that widens doubles the memory of all that follows; one that narrows loses digits.",
+    breaks="Python or NumPy scalars that promote; a mean taken in float64.",
+)  # fmt: skip
+def dtype_kept(case: Case) -> Judgement:
+    """The result has the dtype of the scores, for every reduction."""
+    out = Judgement()
+    for reduction in case.subject.implementation.reductions:
+        got = case.call(case.batch, reduction, gradients=False).dtype
+        out.judged += 1
+        if got == "":
+            out.convention = "the result is a Python float: it has no dtype to keep"
+        elif got != case.batch.format.name:
+            out.fail(Failure(case.batch, case.batch.format.name, got, reduction))
+    return out
+
+
+@law(
+    group="interface", formula="s, y, w before = after", source=_POLICY, once=True, modes=_EAGER,
+    why="The caller still owns the arrays.", breaks="In-place operators: s *= y, np.clip(…, out=s).",
+)  # fmt: skip
+def inputs_untouched(case: Case) -> Judgement:
+    """No input is modified."""
+    out = Judgement()
+    for reduction in case.subject.implementation.reductions:
+        case.call(case.batch, reduction, gradients=False)
+        given = case.subject.given
+        expected = [x for x in (*case.batch.inputs, case.batch.targets, case.batch.weight) if x is not None]
+        for before, after in zip(expected, given, strict=True):
+            out.judged += 1
+            if reduction == "none" and len(before) != len(after):
+                continue
+            same = np.array_equal(before.astype(np.float64), after.astype(np.float64).reshape(before.shape), equal_nan=True)
+            if not same:
+                out.fail(Failure(case.batch, f"inputs as they were: {before.tolist()}", f"{after.tolist()}", reduction))
+    return out
+
+
+@law(
+    group="interface", formula="f(strided view) = f(contiguous copy)", source="NumPy and PyTorch: strides are layout, not value", once=True,
+    why="A view is the same array.", breaks="Reading the buffer by pointer, reshape or view with assumed strides.", modes=_EAGER,
+)  # fmt: skip
+def strided(case: Case) -> Judgement:
+    """Strided, negative-stride and transposed inputs give what contiguous ones give, bit for bit."""
+    out = Judgement()
+    plain = extended(case.call(case.batch, gradients=False).value)
+    for layout in case.subject.layouts:
+        got = extended(case.call(case.batch.change(layout=layout), gradients=False).value)
+        out.judged += 1
+        if got != plain:
+            out.fail(Failure(case.batch.change(layout=layout), str([show(x) for x in plain]), f"{[show(x) for x in got]} for {layout} inputs"))
+    return out
+
+
+def _attempt(case: Case, batch: Batch, reduction: str | None = None) -> Output | Exception:
+    """One call whose answer may well be an exception."""
+    offered = case.subject.implementation.reductions
+    reduction = reduction or ("none" if "none" in offered else offered[0])
+    try:
+        return case.subject.run(batch, reduction)
+    except Exception as error:  # any exception of the implementation is an answer here, and is judged
+        if ours(error):
+            raise
+        return error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:120]
+
+
+@law(
+    group="interface", kind="promise", formula="f(s.reshape(2, −1)) = f(s).reshape(2, −1); f(s₀) is 0-d", source=_POLICY, once=True, modes=_EAGER,
+    why="The loss is defined sample by sample, in any shape.", breaks="len(scores), a fixed axis, or a mean over the last axis only.",
+)  # fmt: skip
+def any_shape(case: Case) -> Judgement:
+    """Zero-dimensional inputs work (one sample alone), and for scalar scores any equal shape does."""
+    out = Judgement()
+    plain = extended(case.call(case.batch, gradients=False).value)
+    offered = case.subject.implementation.reductions
+    whole = "none" in offered
+    shapes: list[tuple[Batch, tuple[int, ...], list[object]]] = [(case.batch.take([0]), (), list(plain[:1]))]
+    if case.loss.margins.row == "scalar" and whole:
+        shapes.append((case.batch, (2, case.batch.size // 2), list(plain)))
+    for batch, shape, want in shapes:
+        got = _attempt(case, batch.change(shape=shape))
+        out.judged += 1
+        right = isinstance(got, Output) and extended(got.value) == want and (got.value.shape == shape or not whole)
+        if right:
+            continue
+        text = _first_line(got) if isinstance(got, Exception) else f"shape {got.value.shape}"
+        if case.contract.any_shape == "works":
+            out.fail(Failure(batch.change(shape=shape), f"the same values in shape {shape}", text, sample=0))
+        else:
+            out.convention = f"inputs of shape {shape} are not accepted: {text}"
+    return out
+
+
+@law(
+    group="interface", kind="promise", formula="N = 0: Σ = 0, mean = NaN, none = []", source=_POLICY, once=True, modes=_EAGER,
+    why="An empty sum is 0 and an empty mean has no value; uninitialised memory has neither.", breaks="A result buffer that is never written.",
+)  # fmt: skip
+def empty_batch(case: Case) -> Judgement:
+    """An empty batch has sum 0, mean NaN and no values, also after the allocator was made dirty."""
+    out = Judgement()
+    empty = case.batch.take([])
+    for reduction in case.subject.implementation.reductions:
+        dirt = [case.subject.array(np.full(64, 777.0, dtype=case.batch.inputs[0].dtype)) for _ in range(16)]  # type: ignore[attr-defined]
+        del dirt
+        got = _attempt(case, empty, reduction)
+        out.judged += 1
+        if isinstance(got, Exception):
+            right, text = False, f"raised {type(got).__name__}: {_first_line(got)}"
+        else:
+            values = got.value.astype(np.float64)
+            want = {"none": values.shape == (0,), "sum": values.shape == () and values == 0, "mean": bool(np.isnan(values).all())}
+            right, text = bool(want[reduction]), f"{values.tolist()}"
+        if right:
+            continue
+        if case.contract.empty_batch == "nan":
+            out.fail(Failure(empty, {"none": "[]", "sum": "0.0", "mean": "nan"}[reduction], text, reduction))
+        else:
+            out.convention = f"an empty batch gives {text} for {reduction}"
+    return out
+
+
+def _bad_targets(case: Case) -> list[tuple[str, Array]]:
+    """Label arrays of which one is outside the set."""
+    targets = case.batch.targets
+    assert targets is not None
+    width = case.batch.inputs[0].shape[-1]
+    kind = case.loss.margins.targets
+    out = []
+    if kind == "sign":
+        for bad in (0, 2, -3):
+            out.append((str(bad), np.where(np.arange(len(targets)) == 0, bad, targets)))
+        out.append(("255 (uint8)", np.where(np.arange(len(targets)) == 0, 255, 1).astype(np.uint8)))
+        out.append(("nan", np.where(np.arange(len(targets)) == 0, np.nan, targets.astype(np.float32)).astype(np.float32)))
+    elif kind == "index":
+        for bad in (-1, width, 10**6):
+            out.append((str(bad), np.where(np.arange(len(targets)) == 0, bad, targets)))
+    elif kind == "multilabel":
+        for row in ([width], [-2]) + (([0, 0],) if width > 1 else ()):
+            bad_row = np.array((list(row) + [-1] * width)[:width])
+            out.append((str(row), np.concatenate([bad_row[None], targets[1:]])))
+    return out
+
+
+@law(
+    group="interface", kind="promise", formula="y ∉ labels ⇒ ValueError (traced: NaN)", source=_POLICY, once=True,
+    why="A label outside the set has no loss; a finite number for it is a silent error in training.", modes=("eager", "jit", "compile", "vmap"),
+    breaks="Labels {0, 1}: 0 gives the constant Δ with gradient 0; an index −1 wraps around.", applies=lambda loss: loss.margins.targets not in ("real", None),
+)  # fmt: skip
+def bad_label(case: Case) -> Judgement:
+    """A label outside the set raises ValueError; where values cannot be looked at it gives NaN, never a finite number."""
+    out = Judgement()
+    offered = case.subject.implementation.reductions
+    wanted = ("none",) if "none" in offered else offered[:1]
+    for name, targets in _bad_targets(case):
+        batch = case.batch.change(targets=targets)
+        if wanted != ("none",):
+            batch = batch.take([0])
+        got = _attempt(case, batch, wanted[0])
+        out.judged += 1
+        if isinstance(got, Output):
+            value = got.value.astype(np.float64).ravel()
+            safe, text = bool(value.size == 0 or np.isnan(value[0])), f"label {name} is answered with {value[:1].tolist()}"
+            right = safe and case.subject.mode != "eager"
+        else:
+            safe, right, text = True, isinstance(got, ValueError), f"label {name} raises {type(got).__name__}: {_first_line(got)}"
+        if case.contract.bad_label == "raise" and not right:
+            out.fail(Failure(batch, "ValueError" if case.subject.mode == "eager" else "ValueError or NaN", text, wanted[0], sample=0))
+        elif not safe:
+            out.convention = f"{text}: a wrong label trains silently"
+    return out
+
+
+@law(
+    group="interface", kind="promise", formula="shape(s) ≠ shape(y) ⇒ ValueError", source=_POLICY, once=True, modes=("eager", "jit", "compile"),
+    why="(N, 1) against (N,) broadcasts to N×N, and its mean is a wrong number of the right shape.", breaks="Arithmetic operators without a check of shapes.",
+)  # fmt: skip
+def bad_shape(case: Case) -> Judgement:
+    """Shapes that do not match raise; they are never broadcast."""
+    out = Judgement()
+    batch = case.batch
+    first = batch.inputs[0]
+    if case.loss.margins.row == "scalar":
+        wrong = batch.change(inputs=(first[:, None], *(x[:, None] for x in batch.inputs[1:])))
+        if batch.targets is None:
+            return out
+    elif len(batch.inputs) > 1:
+        wrong = batch.change(inputs=(first[:1], *batch.inputs[1:]))
+    else:
+        assert batch.targets is not None
+        wrong = batch.change(targets=batch.targets[:1])
+    offered = case.subject.implementation.reductions
+    for reduction in ("mean",) if "mean" in offered else offered[:1]:
+        got = _attempt(case, wrong, reduction)
+        out.judged += 1
+        if isinstance(got, Exception):
+            if case.contract.bad_shape == "raise" and not isinstance(got, ValueError):
+                out.fail(Failure(wrong, "ValueError", f"{type(got).__name__}: {_first_line(got)}", reduction))
+            continue
+        shapes = f"{wrong.inputs[0].shape} against {() if wrong.targets is None else wrong.targets.shape}"
+        text = f"shapes {shapes} are answered with a result of shape {got.value.shape}"
+        if case.contract.bad_shape == "raise":
+            out.fail(Failure(wrong, "ValueError", text, reduction))
+        else:
+            out.convention = f"{text}: a silent broadcast averages the wrong numbers"
+    return out
+
+
+@law(
+    group="interface", kind="promise", formula="f(s, y as int8 … uint64, float) = f(s, y)", source=_POLICY, once=True, modes=_EAGER,
+    why="A label is the same label in every integer dtype that can hold it.", breaks="Unsigned negation: −1 as uint8; a dtype promoted by its labels.",
+    applies=lambda loss: loss.margins.targets not in ("real", None),
+)  # fmt: skip
+def label_dtypes(case: Case) -> Judgement:
+    """Labels of any integer dtype that holds them, unsigned ones too, give the same values in the scores' dtype."""
+    out = Judgement()
+    batch = case.batch
+    assert batch.targets is not None
+    plain = extended(case.call(batch, gradients=False).value)
+    kinds = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]
+    refused = []
+    for kind in kinds + (["float32"] if case.loss.margins.targets == "sign" else []):
+        keep = list(range(batch.size)) if not kind.startswith("u") else [i for i in range(batch.size) if np.min(batch.targets[i]) >= 0]
+        if not keep:
+            continue
+        typed = batch.take(keep)
+        assert typed.targets is not None
+        typed = typed.change(targets=typed.targets.astype(kind))
+        out.judged += 1
+        try:
+            got = case.call(typed, gradients=False)
+            text = f"{[show(x) for x in extended(got.value)]} of dtype {got.dtype} for {kind} labels"
+            right = extended(got.value) == [plain[i] for i in keep] and got.dtype in ("", batch.format.name)
+            broken = extended(got.value) != [plain[i] for i in keep]
+        except Unanswered as error:
+            right, broken, text = False, False, f"{kind} labels: {error}"
+        if right:
+            continue
+        if case.contract.label_dtypes == "all" or broken:
+            out.fail(Failure(typed, f"{[show(plain[i]) for i in keep]} of dtype {batch.format.name}", text))
+        else:
+            refused.append(kind)
+    if refused:
+        out.convention = f"labels of dtype {', '.join(refused)} are refused, or change the result's dtype"
+    return out

@@ -1,0 +1,278 @@
+"""Margin maps: how scores and labels become margins, exactly, with the error bound e(z) of the *computed* margin.
+
+A sample's inputs are one flat row of coordinates (several input tensors stand one after the other). A map yields the
+sample's terms; each is a margin z with its gradient over the row. Non-finite scores give non-finite margins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flint import arb, ctx, fmpq
+
+from hingeproof.reference_impls.formats import Extended, Format, power_of_two
+
+ZERO, ONE = fmpq(0), fmpq(1)
+Params = Mapping[str, fmpq]
+Row = Sequence[Extended]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One margin: its value z, the bound `error` of a computed z, ∂z over the row, and that gradient's error bound.
+
+    singular: z itself has no gradient here (coincident points, a zero vector); the gradient given is the policy's.
+    """
+
+    z: Extended
+    gradient: dict[int, fmpq]
+    error: fmpq = ZERO
+    gradient_error: dict[int, fmpq] = field(default_factory=dict)
+    singular: bool = False
+
+
+@dataclass(frozen=True)
+class MarginMap:
+    """`inputs` names the tensors; `row` is "scalar" (one number a sample) or "vector" (K or D numbers a sample)."""
+
+    name: str
+    formula: str
+    inputs: tuple[str, ...]
+    row: str
+    targets: str | None  # sign, real, index, multilabel or None
+    terms: Callable[[Row, object, Params, Format], Iterator[Term]]
+    norms: bool = False
+
+    @property
+    def differences(self) -> bool:
+        """Do all margins keep their values when one number is added to every score? (Derived from the gradients.)"""
+        if self.norms or self.row != "vector":
+            return False
+        row, target = [ZERO, ONE, 2 * ONE], [1, -1, -1] if self.targets == "multilabel" else 1
+        return all(sum(t.gradient.values(), ZERO) == 0 for t in self.terms(row, target, {"margin": ONE}, _WIDE))
+
+
+_WIDE = Format("exact", 4096, -4096, 4096)
+
+
+def subtract(a: Extended, b: Extended) -> Extended:
+    if isinstance(a, fmpq) and isinstance(b, fmpq):
+        return a - b
+    return _plain(a) - _plain(b)
+
+
+def _plain(a: Extended) -> float:
+    return 0.0 if isinstance(a, fmpq) else a
+
+
+def times_sign(sign: int, a: Extended) -> Extended:
+    return a if sign > 0 else -a
+
+
+def _difference_error(a: fmpq, b: fmpq, margin: fmpq, fmt: Format) -> fmpq:
+    """The error of a − b before the last, monotone rounding, in whichever order Δ − (a − b) is evaluated.
+
+    (Δ − (a − b)), ((Δ − a) + b) and ((Δ + b) − a) round their first operation; the inputs are known, so that
+    rounding error is computed, not bounded.
+    """
+    return max(fmt.rounding_error(q) for q in (a - b, margin - a, margin + b))
+
+
+def _difference(plus: int, minus: int, row: Row, params: Params, fmt: Format, sign: int = 1) -> Term:
+    a, b = (row[plus], row[minus]) if sign > 0 else (row[minus], row[plus])
+    gradient = {plus: ONE * sign, minus: -ONE * sign}
+    if isinstance(a, fmpq) and isinstance(b, fmpq):
+        return Term(a - b, gradient, _difference_error(a, b, params.get("margin", ZERO), fmt))
+    return Term(subtract(a, b), gradient)
+
+
+def _binary(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    sign = int(target)  # type: ignore[call-overload]
+    yield Term(times_sign(sign, row[0]), {0: ONE * sign})
+
+
+def _plain_score(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    yield Term(row[0], {0: ONE})
+
+
+def _ranking(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    yield _difference(0, 1, row, params, fmt, int(target))  # type: ignore[call-overload]
+
+
+def _residual(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    s, t, epsilon = row[0], target, params["epsilon"]
+    if isinstance(s, fmpq) and isinstance(t, fmpq):
+        # (s − t) ∓ ε, (s ∓ ε) − t and s − (t ± ε): the first operation's rounding, as for differences
+        first = (s - t, s - epsilon, s + epsilon, t + epsilon, t - epsilon)
+        yield Term(s - t, {0: ONE}, max(fmt.rounding_error(q) for q in first))
+    else:
+        yield Term(subtract(s, t), {0: ONE})  # type: ignore[arg-type]
+
+
+def _gaps(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    c = int(target)  # type: ignore[call-overload]
+    for k in range(len(row)):
+        if k != c:
+            yield _difference(c, k, row, params, fmt)
+
+
+def _one_vs_rest(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    for k, s in enumerate(row):
+        sign = 1 if k == target else -1
+        yield Term(times_sign(sign, s), {k: ONE * sign})
+
+
+def label_set(labels: Sequence[int]) -> list[int]:
+    """The labels before the first −1."""
+    labels = [int(x) for x in labels]
+    return labels[: labels.index(-1)] if -1 in labels else labels
+
+
+def _multilabel(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    inside = label_set(target)  # type: ignore[arg-type]
+    for j in inside:
+        for k in range(len(row)):
+            if k not in inside:
+                yield _difference(j, k, row, params, fmt)
+
+
+# -- margins with norms, in balls ----------------------------------------------------------------------------------
+
+_BITS = 300
+
+
+def _ball(x: arb) -> tuple[fmpq, fmpq]:
+    """Middle and radius as rationals."""
+
+    def rational(y: arb) -> fmpq:
+        man, exp = y.man_exp()
+        return fmpq(man) * power_of_two(int(exp))
+
+    return rational(x.mid()), rational(x.rad())
+
+
+def _norm(diff: list[fmpq], p: int) -> arb:
+    if p == 1:
+        return arb(sum((abs(x) for x in diff), ZERO))
+    return arb(sum((x * x for x in diff), ZERO)).sqrt()
+
+
+def _gamma(fmt: Format, n: int) -> fmpq:
+    g = fmt.gamma(n)
+    assert g is not None, "rows of a metric loss are short"
+    return g
+
+
+def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    """z = ‖a − n + ε‖ − ‖a − p + ε‖; ε per component as in torch's pairwise_distance, 0 for ours.
+
+    Forward error of a computed norm (Higham §3.1): each difference carries two roundings relative to |a − p| + ε, a
+    square one more, the sum D − 1, the root halves what came before and adds one: γ_{D+4} ‖ |a − p| + ε ‖.
+    """
+    width = len(row) // 3
+    if any(isinstance(x, float) for x in row):
+        # inf − inf within one norm is NaN; an infinite distance to one of them decides
+        yield Term(_infinite_triplet([_plain(x) for x in row], width), {})
+        return
+    exact = [x for x in row if isinstance(x, fmpq)]
+    a, near, far = exact[:width], exact[width : 2 * width], exact[2 * width :]
+    eps, p, margin = params.get("eps", ZERO), int(params["p"].p), params["margin"]
+    relative = _gamma(fmt, width + 6)
+    with ctx.workprec(_BITS):
+        distances, gradients, errors = [], {}, {}
+        total = abs(margin)
+        singular = False
+        for sign, other, offset in ((-1, near, width), (1, far, 2 * width)):
+            diff = [x - y + eps for x, y in zip(a, other, strict=True)]
+            size = [abs(x - y) + eps for x, y in zip(a, other, strict=True)]
+            d, reach = _norm(diff, p), _ball(_norm(size, p))
+            singular = singular or d == 0 or (p == 1 and not all(diff))
+            distances.append(d)
+            total += reach[0] + reach[1]
+            for i, (x, s) in enumerate(zip(diff, size, strict=True)):
+                if p == 1:
+                    slope, slack = (fmpq((x > 0) - (x < 0)), ZERO), ZERO
+                    if abs(x) <= 2 * relative * s and eps != 0:
+                        slack = 2 * ONE  # the sign of a cancelled component is not determined
+                elif d == 0:
+                    slope, slack = (ZERO, ZERO), ZERO
+                else:
+                    slope = _ball(arb(x) / d)
+                    bound = _ball(arb(s) / d)
+                    slack = _gamma(fmt, 2 * width + 12) * (bound[0] + bound[1])
+                for where, direction in ((i, sign), (offset + i, -sign)):
+                    gradients[where] = gradients.get(where, ZERO) + direction * slope[0]
+                    errors[where] = errors.get(where, ZERO) + slope[1] + slack
+        middle, radius = _ball(distances[1] - distances[0])
+    exactly = radius == 0 and eps == 0 and _norms_exact(a, (near, far), p, margin, fmt)
+    yield Term(middle, gradients, ZERO if exactly else radius + relative * total, errors, singular)
+
+
+def _norms_exact(a: list[fmpq], others: tuple[list[fmpq], ...], p: int, margin: fmpq, fmt: Format) -> bool:
+    """Do the sums in both norms, their roots and their difference fit the format, in every order? (Small dyadic rows.)"""
+    norms = []
+    for other in others:
+        diff = [x - y for x, y in zip(a, other, strict=True)]
+        parts = [abs(x) ** p for x in diff]
+        total = sum(parts, ZERO)
+        grain = fmpq(1, max(int(q.q) for q in parts))
+        if total / grain >= power_of_two(fmt.precision) or total > fmt.largest or grain < fmt.subnormal:
+            return False
+        norm, radius = _ball(_norm(diff, p))
+        if radius != 0 or not fmt.holds(norm):
+            return False
+        norms.append(norm)
+    return _difference_error(norms[1], norms[0], margin, fmt) == 0
+
+
+def _infinite_triplet(row: list[float], width: int) -> float:
+    a, near, far = row[:width], row[width : 2 * width], row[2 * width :]
+    distances = [sum(abs(x - y) for x, y in zip(a, other, strict=True)) for other in (near, far)]
+    return distances[1] - distances[0]
+
+
+def _cosine(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
+    """z = ⟨x₁, x₂⟩ / (‖x₁‖ ‖x₂‖), with 0 where a vector is 0.
+
+    Error: the dot product carries γ_D Σ|x₁ x₂| ≤ γ_D ‖x₁‖ ‖x₂‖, each norm γ_{D/2+2}, product and division one each.
+    """
+    width = len(row) // 2
+    if any(isinstance(x, float) for x in row):
+        yield Term(math.nan, {})
+        return
+    exact = [x for x in row if isinstance(x, fmpq)]
+    x1, x2 = exact[:width], exact[width:]
+    if not any(x1) or not any(x2):
+        yield Term(ZERO, {}, singular=True)
+        return
+    relative = _gamma(fmt, 2 * width + 8)
+    with ctx.workprec(_BITS):
+        n1, n2 = _norm(x1, 2), _norm(x2, 2)
+        dot = sum((x * y for x, y in zip(x1, x2, strict=True)), ZERO)
+        cos = arb(dot) / (n1 * n2)
+        gradient, errors = {}, {}
+        for offset, own, other, n_own, n_other in ((0, x1, x2, n1, n2), (width, x2, x1, n2, n1)):
+            for i, (x, y) in enumerate(zip(own, other, strict=True)):
+                slope = _ball((arb(y) / n_other - cos * arb(x) / n_own) / n_own)
+                reach = _ball((abs(arb(y)) / n_other + abs(arb(x)) / n_own) / n_own)
+                gradient[offset + i] = slope[0]
+                errors[offset + i] = slope[1] + _gamma(fmt, 4 * width + 16) * (reach[0] + reach[1])
+        middle, radius = _ball(cos)
+    yield Term(middle, gradient, radius + relative, errors)
+
+
+BINARY = MarginMap("binary", "z = y s", ("scores",), "scalar", "sign", _binary)
+SCORE = MarginMap("score", "z = s", ("scores",), "scalar", "sign", _plain_score)
+RANKING = MarginMap("ranking", "z = y (x_1 - x_2)", ("x1", "x2"), "scalar", "sign", _ranking)
+RESIDUAL = MarginMap("residual", "z = s - t", ("scores",), "scalar", "real", _residual)
+GAPS = MarginMap("one_vs_rest_gaps", "z_k = s_c - s_k,\\ k \\ne c", ("scores",), "vector", "index", _gaps)
+ONE_VS_REST = MarginMap("one_vs_rest", "z_k = y_k s_k", ("scores",), "vector", "index", _one_vs_rest)
+MULTILABEL = MarginMap(
+    "multilabel", "z_{jk} = s_j - s_k,\\ j \\in T, k \\notin T", ("scores",), "vector", "multilabel", _multilabel
+)
+TRIPLET = MarginMap(
+    "triplet", "z = \\|a - n\\|_p - \\|a - p\\|_p", ("anchor", "positive", "negative"), "vector", None, _triplet, True
+)
+COSINE = MarginMap("cosine", "z = \\cos(x_1, x_2)", ("x1", "x2"), "vector", "sign", _cosine, True)

@@ -1,0 +1,354 @@
+"""The exact oracle: value and sub-differential of a loss at a sample, and what a correct implementation may answer.
+
+The model of an implementation is the standard one (Higham 2002, §2.2): every operation is rounded once, to nearest.
+It evaluates margins with error e(z), then `d = Δ − z`, then φ, then the sums and products of the formula. No tolerance
+is chosen: each bound is the count of those roundings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import fmpq
+
+from hingeproof.reference_impls.formats import Extended, Format, is_power_of_two
+from hingeproof.reference_impls.losses import Loss
+from hingeproof.reference_impls.margins import Row, Term
+from hingeproof.reference_impls.phi import Phi
+from hingeproof.reference_impls.sets import Group, SubGradients
+
+ZERO, ONE = fmpq(0), fmpq(1)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What may be answered: a computed number in [low, high]; `center` is the exact result, `bound` its derived error."""
+
+    low: Extended
+    high: Extended
+    center: Extended
+    bound: fmpq = ZERO
+
+    def allows(self, got: Extended) -> bool:
+        if isinstance(self.center, float) and math.isnan(self.center):
+            return isinstance(got, float) and math.isnan(got)
+        return not (isinstance(got, float) and math.isnan(got)) and _le(self.low, got) and _le(got, self.high)
+
+    def error(self, got: Extended) -> fmpq | None:
+        """|got − exact|, None where either is not finite."""
+        if isinstance(got, fmpq) and isinstance(self.center, fmpq):
+            return abs(got - self.center)
+        return None
+
+
+def _le(a: Extended, b: Extended) -> bool:
+    if isinstance(a, fmpq) and isinstance(b, fmpq):
+        return bool(a <= b)
+    return _sortable(a) <= _sortable(b)
+
+
+def _sortable(a: Extended) -> float:
+    """Only the order against infinities matters here."""
+    return 0.0 if isinstance(a, fmpq) else a
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """A dtype with its treatment of subnormals: `keep` (gradual underflow) or `flush` (to zero)."""
+
+    format: Format
+    flush: bool = False
+
+    @property
+    def underflow(self) -> fmpq:
+        """The absolute error of one operation whose result is below the normal range."""
+        return self.format.tiny if self.flush else self.format.subnormal
+
+    def enclose(self, low: fmpq, high: fmpq, center: fmpq, roundings: int, magnitude: fmpq, scale: fmpq) -> Interval | None:
+        """The answers that `roundings` roundings of relative size u on `magnitude` may give; None: no bound exists.
+
+        One rounding of an interval's end is monotone, so it is applied, not bounded: half an ulp, strictly.
+        """
+        if roundings <= 1:
+            slack = ZERO
+            ends = low, high
+        else:
+            gamma = self.format.gamma(roundings)
+            if gamma is None:
+                return None
+            slack = gamma * magnitude + roundings * self.underflow * max(ONE, scale)
+            ends = low - slack, high + slack
+        rounded = [self.format.round(e) for e in ends]
+        if self.flush:
+            rounded = _flushed(rounded, self.format.tiny)
+        # an answer in a wider format (a Python float, say) need not be rounded at all
+        rounded = [low if _le(low, rounded[0]) else rounded[0], high if _le(rounded[1], high) else rounded[1]]
+        bound = max(slack, abs(high - center), abs(center - low)) + self.format.ulp(center) / 2
+        return Interval(rounded[0], rounded[1], center, bound)
+
+
+def _flushed(ends: list[Extended], tiny: fmpq) -> list[Extended]:
+    """Results below the smallest normal may count as 0."""
+    low, high = ends
+    if isinstance(low, fmpq) and 0 < low < tiny:
+        low = ZERO
+    if isinstance(high, fmpq) and -tiny < high < 0:
+        high = ZERO
+    return [low, high]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One term: its margin, and φ and φ′ over the margins that an implementation may have computed."""
+
+    term: Term
+    phi: Phi
+    low: fmpq
+    high: fmpq
+    slopes: tuple[fmpq, fmpq]
+    exact_slopes: tuple[fmpq, fmpq]
+    magnitude: fmpq
+    error: fmpq
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A loss at one sample: exact value, and the interval and the set that an implementation may answer with."""
+
+    loss: Loss
+    params: Mapping[str, fmpq]
+    arithmetic: Arithmetic
+    terms: tuple[Judged, ...]
+    infinite: Extended | None  # the value where a score is not finite
+    factor: fmpq  # 1/K and the class weight
+    width: int
+
+    @cached_property
+    def value(self) -> Extended:
+        if self.infinite is not None:
+            return self.infinite
+        values = [t.phi(t.term.z) for t in self.terms if isinstance(t.term.z, fmpq)]
+        if self.loss.aggregate == "max":
+            return self.factor * max([*values, ZERO])
+        return self.factor * sum(values, ZERO)
+
+    @property
+    def finite(self) -> bool:
+        return self.infinite is None
+
+    @cached_property
+    def scalings(self) -> int:
+        """Roundings of the products behind the sum: 1/K may be formed first (2), a class weight is one more."""
+        per_class = self.loss.per_class and not is_power_of_two(fmpq(1, max(self.width, 1)))
+        return (2 if per_class else 0) + (1 if self.loss.class_weight and self._has_class_weight else 0)
+
+    @property
+    def _has_class_weight(self) -> bool:
+        return self.factor != (fmpq(1, self.width) if self.loss.per_class else ONE)
+
+    @cached_property
+    def value_roundings(self) -> int:
+        worst = max((_value_roundings(t.phi) for t in self.terms), default=0)
+        adds = len(self.terms) - 1 if self.loss.aggregate == "sum" else 0
+        return worst + max(adds, 0) + self.scalings
+
+    def magnitude(self) -> fmpq:
+        return abs(self.factor) * sum((t.magnitude for t in self.terms), ZERO)
+
+    @property
+    def peak(self) -> fmpq:
+        """The largest intermediate result that some order of evaluation forms; past the format's end no bound holds."""
+        total = sum((t.magnitude for t in self.terms), ZERO)
+        return max([total, total * self.factor * (self.width if self.loss.per_class else 1), *(t.phi.peak(t.term.z) for t in self.terms if isinstance(t.term.z, fmpq))])
+
+    def exact_bounds(self) -> tuple[fmpq, fmpq]:
+        """The least and greatest value that margins within their errors give, before other roundings."""
+        if self.loss.aggregate == "max":
+            low = max([t.low for t in self.terms] + [ZERO])
+            high = max([t.high for t in self.terms] + [ZERO])
+        else:
+            low, high = sum((t.low for t in self.terms), ZERO), sum((t.high for t in self.terms), ZERO)
+        return self.factor * low, self.factor * high
+
+    def interval(self, weight: fmpq | None = None, more: int = 0) -> Interval | None:
+        """The values that may be answered for this sample, times a weight; None where no bound can be derived."""
+        if not isinstance(self.value, fmpq):
+            return Interval(self.value, self.value, self.value)
+        w = ONE if weight is None else weight
+        n = self.value_roundings + (weight is not None) + more
+        low, high = sorted(e * w for e in self.exact_bounds())
+        if self.peak * max(abs(w), ONE) >= self.arithmetic.format.largest and n > 1:
+            return None
+        scale = max(abs(w), ONE) * max(self.factor, ONE) * _amplification(self)
+        return self.arithmetic.enclose(low, high, self.value * w, n, self.magnitude() * abs(w), scale)
+
+    # -- sub-gradients ---------------------------------------------------------------------------------------------
+
+    @property
+    def kinked(self) -> bool:
+        """Is some margin exactly on a kink, with e(z) = 0 for all of them (so the selection can be seen)?"""
+        return any(t.exact_slopes[0] != t.exact_slopes[1] for t in self.terms) and all(t.error == 0 for t in self.terms)
+
+    @property
+    def near_kink(self) -> bool:
+        """May some computed margin lie on either side of a kink, or a maximum be tied?"""
+        return any(_mixed(t) for t in self.terms) or len(self.active()) > 1
+
+    def active(self) -> list[Judged | None]:
+        """For a maximum: the terms that may attain it within their errors; None stands for the constant 0."""
+        if self.loss.aggregate != "max":
+            return []
+        floor = max([t.low for t in self.terms] + [ZERO])
+        out: list[Judged | None] = [t for t in self.terms if t.high >= floor and (t.high > 0 or t.slopes != (0, 0))]
+        if floor == 0:
+            out.append(None)
+        return out
+
+    def sub_gradients(self, multiplier: fmpq, roundings: int) -> SubGradients | None:
+        """The set of gradients of `multiplier` × loss that may be answered; None where a score is not finite.
+
+        `roundings` counts the products that make the multiplier (cotangent × weight, division by N).
+        """
+        if self.infinite is not None:
+            return None
+        scale = self.factor * multiplier
+        groups, reach = self._groups(scale)
+        touched: dict[int, int] = {}
+        for t in self.terms:
+            for k in t.term.gradient:
+                touched[k] = touched.get(k, 0) + 1
+        worst = max((_slope_roundings(t.phi) for t in self.terms), default=0)
+        ties = len(self.active())
+        box = []
+        for k in range(self.width):
+            adds = max(touched.get(k, 0) - 1, 0) if self.loss.aggregate == "sum" else 0
+            n = worst + adds + self.scalings + roundings + (ties if ties > 2 else 0)
+            gamma = self.arithmetic.format.gamma(n)
+            if gamma is None:
+                return None
+            slack = gamma * reach.get(k, ZERO) + (n * self.arithmetic.underflow if n else ZERO)
+            if self.arithmetic.flush:
+                slack += self.arithmetic.underflow
+            for t in self.terms:
+                if k in t.term.gradient_error:
+                    slack += t.term.gradient_error[k] * max(abs(s) for s in t.slopes) * abs(scale) * (1 + gamma)
+            box.append(slack)
+        return SubGradients(tuple(groups), tuple(box))
+
+    def _groups(self, scale: fmpq) -> tuple[list[Group], dict[int, fmpq]]:
+        reach: dict[int, fmpq] = {}
+
+        def point(t: Judged, slope: fmpq) -> dict[int, fmpq]:
+            return {k: a * slope * scale for k, a in t.term.gradient.items() if a * slope * scale != 0}
+
+        def ends(t: Judged) -> list[dict[int, fmpq]]:
+            for k, a in t.term.gradient.items():
+                reach[k] = reach.get(k, ZERO) + abs(a * scale) * max(abs(s) for s in t.slopes)
+            return [point(t, s) for s in dict.fromkeys(t.slopes)]
+
+        if self.loss.aggregate == "max":
+            active = self.active()
+            if not active:
+                return [], reach
+            return [tuple(p for t in active for p in ([{}] if t is None else ends(t)))], reach
+        return [tuple(ends(t)) for t in self.terms], reach
+
+
+def _amplification(e: Evaluation) -> fmpq:
+    """How much an underflow within φ may be multiplied by its coefficients."""
+    return max([ONE, *(abs(c) for t in e.terms for p in t.phi.pieces for c in p)])
+
+
+def _mixed(t: Judged) -> bool:
+    z = t.term.z
+    if not isinstance(z, fmpq):
+        return False
+    return any(abs(z - kink) <= t.error for kink in t.phi.kinks)
+
+
+def _coefficient_roundings(c: fmpq) -> int:
+    """A coefficient that is 0 or a power of two scales exactly; another is formed and multiplied."""
+    return 0 if c == 0 or is_power_of_two(c) else 2
+
+
+def _value_roundings(phi: Phi) -> int:
+    """Roundings of φ, evaluated around its anchor: d = Δ − z is one; a square carries d's twice and its own."""
+    worst = 0
+    for _, (c0, c1, c2) in phi.around:
+        n = 1
+        if c2 != 0:
+            n += 2
+        n += max(_coefficient_roundings(c) for c in (c1, c2))
+        if sum(c != 0 for c in (c0, c1, c2)) > 1:
+            n += 2  # the constant is rounded, and added
+        worst = max(worst, n)
+    return worst
+
+
+def _slope_roundings(phi: Phi) -> int:
+    """Roundings of φ′ times a cotangent: slopes that are powers of two are exact."""
+    worst = 0
+    for _, (_, c1, c2) in phi.around:
+        n = max(_coefficient_roundings(c) for c in (c1, c2)) + (c1 != 0 and c2 != 0)
+        if c2 != 0:
+            n += 3  # d itself, the product with the cotangent, and the product with the slope
+        elif _coefficient_roundings(c1):
+            n += 1
+        worst = max(worst, int(n))
+    return worst
+
+
+def evaluate(
+    loss: Loss,
+    params: Mapping[str, fmpq],
+    row: Row,
+    target: object,
+    arithmetic: Arithmetic,
+    class_weight: Sequence[fmpq] | None = None,
+) -> Evaluation:
+    """Evaluate one sample exactly.
+
+    Args:
+        row: the sample's coordinates (all inputs one behind the other), exact rationals or inf/nan.
+        target: −1/+1, a rational, a class index or a list of labels, as the margin map wants it.
+        class_weight: one rational a class, or None.
+    """
+    fmt = arithmetic.format
+    width = len(row)
+    factor = fmpq(1, width) if loss.per_class else ONE
+    if class_weight is not None:
+        factor *= class_weight[int(target)]  # type: ignore[call-overload]
+    phi = loss.shape(int(target) if loss.labels_decide else None, params)  # type: ignore[call-overload]
+    judged, infinite = [], []
+    for term in loss.margins.terms(row, target, params, fmt):
+        z = term.z
+        if not isinstance(z, fmpq):
+            limit = z if math.isnan(z) else phi.limit(1 if z > 0 else -1)
+            if limit == 0 and z == math.inf and phi.zero_from is not None:
+                continue  # a margin of +∞ (a masked class) adds nothing to value or gradient
+            infinite.append(limit)
+            continue
+        error = term.error
+        if arithmetic.flush:
+            # each subnormal input, and a subnormal difference, may count as 0
+            small = sum(1 for k in term.gradient if isinstance(row[k], fmpq) and row[k] != 0 and abs(row[k]) < fmt.tiny)
+            error += fmt.tiny * small + (fmt.tiny if 0 < abs(z) < fmt.tiny else ZERO)
+            if any(0 < abs(z - kink) < fmt.tiny for kink in phi.kinks):
+                error += fmt.tiny
+        low, high = phi.hull(z - error, z + error)
+        magnitude = max(phi.magnitude(z - error), phi.magnitude(z + error)) if error else phi.magnitude(z)
+        exact_slopes = phi.slopes(z)
+        slopes = phi.slope_hull(z - error, z + error) if error else exact_slopes
+        judged.append(Judged(term, phi, low, high, slopes, exact_slopes, magnitude, error))
+    return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width)
+
+
+def _combine(infinite: list[Extended], factor: fmpq) -> Extended | None:
+    """The value of a sample with margins that are not finite: NaN wins, then the infinities' sum (or maximum)."""
+    if not infinite:
+        return None
+    total = sum(float(x) if isinstance(x, float) else 0.0 for x in infinite)
+    return total if factor != 0 else math.nan

@@ -1,0 +1,1 @@
+"""Verdicts to the terminal and to JUnit: reads records only, imports neither engine nor framework."""

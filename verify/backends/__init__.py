@@ -1,0 +1,25 @@
+"""One adaptor a framework: arrays in, values and gradients out. A framework is imported when its adaptor is."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from hingeproof.implementation import Implementation
+
+MODES = {
+    "numpy": ("eager",),
+    "torch": ("eager", "compile", "inductor", "vmap", "forward", "double_backward"),
+    "jax": ("eager", "jit", "vmap", "forward", "double_backward"),
+}
+COMPILED = ("jit", "compile", "inductor")
+
+
+def backend(framework: str) -> Any:
+    """The adaptor of a framework, imported now."""
+    return importlib.import_module(f"hingeproof.backends.{framework}")
+
+
+def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> Any:
+    """An implementation ready to be called in one dtype, device and mode."""
+    return backend(implementation.framework).subject(implementation, dtype, device, mode)

@@ -1,0 +1,90 @@
+"""How our names become an implementation's arguments. The same for every framework."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from hingeproof.implementation import Implementation
+from hingeproof.properties.case import Array, Batch
+from hingeproof.reference_impls.formats import to_float
+
+
+def load(target: str) -> Any:
+    """`module:attribute`, imported."""
+    module, _, attribute = target.partition(":")
+    out: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        out = getattr(out, part)
+    return out
+
+
+def laid_out(x: Array, layout: str) -> Array:
+    """A fresh copy of x in a memory layout; what lies between the elements is rubbish on purpose."""
+    if layout == "strided":
+        wide = np.full((2 * x.shape[0], *x.shape[1:]), 7, dtype=x.dtype)
+        wide[::2] = x
+        return wide[::2]
+    if layout == "negative":
+        return np.ascontiguousarray(x[::-1])[::-1]
+    if layout == "transposed":
+        return np.array(x, order="F")
+    return np.array(x, order="C")
+
+
+def arrays(batch: Batch) -> tuple[list[Array], Array | None, Array | None]:
+    """Fresh copies of inputs, targets and weight, in the batch's layout and shape."""
+
+    def prepare(x: Array) -> Array:
+        if batch.shape is not None:
+            x = x.reshape(batch.shape + x.shape[1:])
+            return np.array(x)
+        return laid_out(x, batch.layout)
+
+    targets = None if batch.targets is None else prepare(batch.targets)
+    return [prepare(x) for x in batch.inputs], targets, None if batch.weight is None else prepare(batch.weight)
+
+
+def parameters(implementation: Implementation, batch: Batch, reduction: str) -> dict[str, Any]:
+    """The settings of a call that are not arrays, under the implementation's own names."""
+    settings: dict[str, Any] = dict(implementation.extra)
+    for name, value in batch.params.items():
+        if name in implementation.keywords:
+            settings[implementation.keywords[name]] = int(value.p) if name == "p" else to_float(value)
+    if "reduction" in implementation.keywords:
+        settings[implementation.keywords["reduction"]] = reduction
+    return settings
+
+
+Call = Callable[[Sequence[Any], Any, Any, Any], Any]
+
+
+def bind(implementation: Implementation, batch: Batch, reduction: str, class_weight: Any = None) -> Call:
+    """A function (inputs, targets, weight, class_weight) → loss, with everything that is not an array filled in.
+
+    A module is constructed here, so its class weight is wanted here too.
+    """
+    subject = load(implementation.target)
+    settings = parameters(implementation, batch, reduction)
+    names = {n: implementation.keywords.get(n, n) for n in ("weight", "class_weight")}
+    modular = implementation.style != "function"
+    if implementation.style == "module_class":
+        subject = subject(**settings, **({} if class_weight is None else {names["class_weight"]: class_weight}))
+    fixed = {} if modular else settings
+
+    def call(inputs: Sequence[Any], targets: Any, weight: Any, class_weight: Any) -> Any:
+        more = dict(fixed)
+        if weight is not None:
+            more[names["weight"]] = weight
+        if class_weight is not None and not modular:
+            more[names["class_weight"]] = class_weight
+        if targets is None:
+            return subject(*inputs, **more)
+        if implementation.targets_first:
+            return subject(targets, *inputs, **more)
+        return subject(*inputs, targets, **more)
+
+    return call

@@ -1,0 +1,141 @@
+"""JAX: eager, jit, vmap, forward mode and double differentiation. float64 runs in its own x64 context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hingeproof.backends.binding import arrays, bind
+from hingeproof.implementation import Implementation
+from hingeproof.properties.case import Array, Batch, Output
+
+def flushes(mode: str, dtype: str) -> bool:
+    """On CPU JAX flushes subnormals to 0: in eager mode always, under jit in some operations (seen: maximum)."""
+    return True
+
+
+def devices() -> tuple[str, ...]:
+    found = {d.platform for d in jax.devices()}
+    return ("cpu", "cuda") if "gpu" in found else ("cpu",)
+
+
+@dataclass
+class JaxSubject:
+    implementation: Implementation
+    dtype: str
+    device: str
+    mode: str
+    _compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
+
+    given: list[Array] = field(default_factory=list)
+
+    gradients = True
+    layouts = ("strided", "negative", "transposed")
+
+    def array(self, x: Array) -> jax.Array:
+        return jnp.asarray(x)
+
+    def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
+        with jax.enable_x64(self.dtype == "float64"), jax.default_device(jax.devices(self._platform)[0]):
+            return self._run(batch, reduction, cotangent)
+
+    @property
+    def _platform(self) -> str:
+        return "gpu" if self.device == "cuda" else "cpu"
+
+    def targets(self, batch: Batch, targets: Array | None) -> jax.Array | None:
+        if targets is None:
+            return None
+        # the label convention of the default call: signs as floats, indices as they are
+        if batch.loss.margins.targets == "sign" and targets.dtype == np.int64:
+            targets = targets.astype(batch.inputs[0].dtype)
+        elif targets.dtype == np.int64 and self.dtype != "float64":
+            targets = targets.astype(np.int32)
+        return jnp.asarray(targets)
+
+    def _run(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
+        raw, raw_targets, raw_weight = arrays(batch)
+        self.given = [x for x in (*raw, raw_targets, raw_weight) if x is not None]
+        inputs = tuple(self.array(x) for x in raw)
+        weight = None if raw_weight is None else self.array(raw_weight)
+        targets = self.targets(batch, raw_targets)
+        class_weight = None if batch.class_weight is None else self.array(batch.class_weight)
+        upstream = None if cotangent is None else jnp.asarray(cotangent)
+        tangent = tuple(self.array(t) for t in batch.tangent) if self.mode in ("forward", "double_backward") else None
+        work = self._work(batch, reduction)
+        got = work(inputs, targets, weight, class_weight, upstream, tangent)
+        value = got["value"]
+        dtype = str(value.dtype) if hasattr(value, "dtype") else ""
+        pairs = {k: None if got.get(k) is None else tuple(map(np.asarray, got[k])) for k in ("gradients", "curvature")}
+        slope = None if got.get("slope") is None else np.asarray(got["slope"])
+        return Output(value=np.asarray(value), dtype=dtype, slope=slope, **pairs)
+
+    def _work(self, batch: Batch, reduction: str) -> Callable[..., dict[str, Any]]:
+        """value, gradients … as one function of arrays, compiled once for each setting in jit mode."""
+        params = tuple(sorted((k, str(v)) for k, v in batch.params.items()))
+        key = (reduction, params)
+        if key not in self._compiled:
+
+            def work(
+                inputs: Any, targets: Any, weight: Any, class_weight: Any, upstream: Any, tangent: Any
+            ) -> dict[str, Any]:
+                call = bind(self.implementation, batch, reduction)
+                if self.mode == "vmap" and reduction == "none":
+                    call = _per_sample(call)
+
+                def of(*xs: Any) -> Any:
+                    return call(xs, targets, weight, class_weight)
+
+                if self.mode == "forward":
+                    value, slope = jax.jvp(of, inputs, tangent)
+                    return {"value": value, "slope": slope}
+                if upstream is None:
+                    return {"value": of(*inputs)}
+                value, pull = jax.vjp(of, *inputs)
+                if jnp.shape(value) != jnp.shape(upstream):
+                    return {"value": value}
+                out = {"value": value, "gradients": pull(upstream.astype(value.dtype))}
+                if self.mode == "double_backward" and tangent:
+
+                    def gradient(*xs: Any) -> Any:
+                        _, back = jax.vjp(of, *xs)
+                        return back(upstream.astype(value.dtype))
+
+                    _, second = jax.vjp(gradient, *inputs)
+                    out["curvature"] = second(tangent)
+                return out
+
+            self._compiled[key] = jax.jit(work) if self.mode == "jit" else work
+        return self._compiled[key]
+
+
+def _per_sample(call: Callable[..., Any]) -> Callable[..., Any]:
+    def mapped(inputs: Any, targets: Any, weight: Any, class_weight: Any) -> Any:
+        def one(row: Any, target: Any, w: Any) -> Any:
+            single = [x[None] for x in row], None if target is None else target[None], None if w is None else w[None]
+            got = call(*single, class_weight)
+            return jnp.reshape(got, ())
+
+        axes = (0, None if targets is None else 0, None if weight is None else 0)
+        return jax.vmap(one, in_axes=axes)(inputs, targets, weight)
+
+    return mapped
+
+
+def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> JaxSubject:
+    return JaxSubject(implementation, dtype, device, mode)
+
+
+def cross_entropy(scores: Array) -> list[tuple[float, float]]:
+    """Value and size of the slope of the cross-entropy of class 0, row by row."""
+
+    def loss(x: Any) -> Any:
+        return -jax.nn.log_softmax(x)[0]
+
+    rows = jnp.asarray(scores, dtype=jnp.float32)
+    return [(float(loss(x)), abs(float(jax.grad(loss)(x)[0]))) for x in rows]

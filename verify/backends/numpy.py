@@ -1,0 +1,71 @@
+"""NumPy: plain calls, and gradients from a sibling gradient function where there is one."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hingeproof.backends.binding import arrays, bind, load, parameters
+from hingeproof.implementation import Implementation
+from hingeproof.properties.case import Array, Batch, Output
+
+def flushes(mode: str, dtype: str) -> bool:
+    return False
+
+
+def devices() -> tuple[str, ...]:
+    return ("cpu",)
+
+
+@dataclass
+class NumpySubject:
+    implementation: Implementation
+    dtype: str
+    device: str
+    mode: str
+    given: list[Array] = field(default_factory=list)
+
+    layouts = ("strided", "negative", "transposed")
+
+    @property
+    def gradients(self) -> bool:
+        return self.implementation.gradient is not None
+
+    def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
+        call = bind(self.implementation, batch, reduction)
+        inputs, targets, weight = arrays(batch)
+        self.given = [x for x in (*inputs, targets, weight) if x is not None]
+        with warnings.catch_warnings():
+            # a user's code may warn of overflow; what it answers is what is judged
+            warnings.simplefilter("ignore", RuntimeWarning)
+            got = call(inputs, targets, weight, batch.class_weight)
+            grads = None if cotangent is None else self._gradients(batch, reduction, cotangent)
+        value = np.asarray(got)
+        dtype = "" if isinstance(got, float | int) and not isinstance(got, np.generic) else str(value.dtype)
+        return Output(value=value, dtype=dtype, gradients=grads)
+
+    def _gradients(self, batch: Batch, reduction: str, cotangent: Array) -> tuple[Array, ...]:
+        assert self.implementation.gradient is not None
+        settings: dict[str, Any] = parameters(self.implementation, batch, reduction)
+        for name, value in (("weight", batch.weight), ("class_weight", batch.class_weight)):
+            if value is not None:
+                settings[self.implementation.keywords[name]] = value
+        targets = () if batch.targets is None else (batch.targets,)
+        got = load(self.implementation.gradient)(*batch.inputs, *targets, cotangent=cotangent, **settings)
+        return tuple(np.asarray(g) for g in (got if isinstance(got, tuple) else (got,)))
+
+    def array(self, x: Array) -> Array:
+        return x
+
+
+def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> NumpySubject:
+    return NumpySubject(implementation, dtype, device, mode)
+
+
+def cross_entropy(scores: Array) -> list[tuple[float, float]]:
+    """Value and size of the slope of the cross-entropy of class 0, row by row."""
+    gap = (scores[:, 0] - scores[:, 1]).astype(np.float64)
+    return [(float(np.log1p(np.exp(-g))), float(1 / (1 + np.exp(g)))) for g in gap]

@@ -1,0 +1,157 @@
+"""PyTorch: eager, torch.compile, vmap, forward mode and double backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+
+from hingeproof.backends.binding import arrays, bind
+from hingeproof.implementation import Implementation
+from hingeproof.properties.case import Array, Batch, Output
+
+BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
+
+torch.set_num_threads(1)
+
+
+def flushes(mode: str, dtype: str) -> bool:
+    return False
+
+
+def devices() -> tuple[str, ...]:
+    return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+
+
+@dataclass
+class TorchSubject:
+    implementation: Implementation
+    dtype: str
+    device: str
+    mode: str
+    _compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
+
+    given: list[Array] = field(default_factory=list)
+
+    gradients = True
+    layouts = ("strided", "transposed")
+
+    def array(self, x: Array) -> torch.Tensor:
+        """A NumPy array on the device; strides are kept where PyTorch can hold them."""
+        if x.dtype == ml_dtypes.bfloat16:
+            return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16).to(self.device)
+        return torch.from_numpy(x).to(self.device)
+
+    def back(self, x: torch.Tensor) -> Array:
+        x = x.detach().cpu()
+        if x.dtype == torch.bfloat16:
+            return x.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+        return x.numpy()
+
+    def targets(self, batch: Batch, targets: Array | None) -> torch.Tensor | None:
+        if targets is None:
+            return None
+        t = self.array(targets)
+        # the label convention of the default call: signs as floats, indices as they are
+        return t.to(getattr(torch, self.dtype)) if batch.loss.margins.targets == "sign" and t.dtype == torch.int64 else t
+
+    def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
+        raw, raw_targets, raw_weight = arrays(batch)
+        self.given = [x for x in (*raw, raw_targets, raw_weight) if x is not None]
+        inputs = [self.array(x) for x in raw]
+        weight = None if raw_weight is None else self.array(raw_weight)
+        class_weight = None if batch.class_weight is None else self.array(batch.class_weight)
+        bound = self._call(batch, reduction, class_weight)
+
+        def call(inputs: Any, targets: Any, weight: Any) -> Any:
+            return bound(inputs, targets, weight, class_weight)
+
+        targets = self.targets(batch, raw_targets)
+        if self.mode == "forward":
+            return self._forward(call, inputs, targets, weight, batch)
+        wants = cotangent is not None
+        for x in inputs:
+            x.requires_grad_(wants)
+        with torch.set_grad_enabled(wants):
+            value = call(inputs, targets, weight)
+        if not isinstance(value, torch.Tensor):
+            return Output(value=np.asarray(value), dtype="")
+        grads = self._gradients(value, inputs, cotangent) if wants and value.shape == np.shape(cotangent) else None
+        curvature = None
+        if self.mode == "double_backward" and wants and batch.tangent and value.shape == np.shape(cotangent):
+            curvature = self._curvature(call, inputs, targets, weight, cotangent, batch)
+        return Output(
+            value=self.back(value), dtype=str(value.dtype).removeprefix("torch."), gradients=grads, curvature=curvature
+        )
+
+    def _call(self, batch: Batch, reduction: str, class_weight: Any) -> Callable[..., Any]:
+        if self.mode in BACKENDS:
+            key = (reduction, tuple(sorted((k, str(v)) for k, v in batch.params.items())))
+            if key not in self._compiled:
+                call = bind(self.implementation, batch, reduction, class_weight)
+                self._compiled[key] = torch.compile(call, backend=BACKENDS[self.mode], fullgraph=True, dynamic=False)
+            return self._compiled[key]
+        call = bind(self.implementation, batch, reduction, class_weight)
+        return _per_sample(call) if self.mode == "vmap" and reduction == "none" else call
+
+    def _gradients(self, value: torch.Tensor, inputs: list[torch.Tensor], cotangent: Array | None) -> tuple[Array, ...]:
+        if not value.requires_grad:
+            return tuple(np.zeros(tuple(x.shape), self.back(x).dtype) for x in inputs)
+        upstream = self.array(np.asarray(cotangent)).to(value.dtype)
+        grads = torch.autograd.grad(value, inputs, upstream, allow_unused=True)
+        return tuple(self.back(torch.zeros_like(x) if g is None else g) for x, g in zip(inputs, grads, strict=True))
+
+    def _forward(self, call: Any, inputs: list[Any], targets: Any, weight: Any, batch: Batch) -> Output:
+        tangents = tuple(self.array(t) for t in batch.tangent)
+        value, slope = torch.func.jvp(lambda *xs: call(xs, targets, weight), tuple(inputs), tangents)
+        return Output(value=self.back(value), dtype=str(value.dtype).removeprefix("torch."), slope=self.back(slope))
+
+    def _curvature(
+        self, call: Any, inputs: list[Any], targets: Any, weight: Any, cotangent: Any, batch: Batch
+    ) -> tuple[Array, ...]:
+        """The product of the Hessian of Σ cotangent·loss with the tangent, by backward over backward."""
+        value = call(inputs, targets, weight)
+        zeros = tuple(np.zeros(tuple(x.shape), self.back(x).dtype) for x in inputs)
+        if not value.requires_grad:
+            return zeros
+        grads = torch.autograd.grad(
+            value, inputs, self.array(np.asarray(cotangent)).to(value.dtype), create_graph=True, allow_unused=True
+        )
+        along = sum((g * self.array(t)).sum() for g, t in zip(grads, batch.tangent, strict=True) if g is not None)
+        if not isinstance(along, torch.Tensor) or not along.requires_grad:
+            return zeros
+        second = torch.autograd.grad(along, inputs, allow_unused=True)
+        return tuple(z if h is None else self.back(h) for h, z in zip(second, zeros, strict=True))
+
+
+def _per_sample(call: Callable[..., Any]) -> Callable[..., Any]:
+    def mapped(inputs: list[torch.Tensor], targets: Any, weight: Any, class_weight: Any) -> Any:
+        def one(row: tuple[torch.Tensor, ...], target: Any, w: Any) -> torch.Tensor:
+            single = [x[None] for x in row], None if target is None else target[None], None if w is None else w[None]
+            got = call(*single, class_weight)
+            return got.reshape(()) if isinstance(got, torch.Tensor) else got
+
+        axes = (0, None if targets is None else 0, None if weight is None else 0)
+        return torch.func.vmap(one, in_dims=axes)(tuple(inputs), targets, weight)
+
+    return mapped
+
+
+def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> TorchSubject:
+    if mode in BACKENDS:
+        # every setting is a compilation of its own: they are dropped from one pass to the next, not counted
+        torch._dynamo.reset()
+        torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 10_000
+    return TorchSubject(implementation, dtype, device, mode)
+
+
+def cross_entropy(scores: Array) -> list[tuple[float, float]]:
+    """Value and size of the slope of the cross-entropy of class 0, row by row."""
+    x = torch.tensor(scores.astype(np.float64), requires_grad=True)
+    value = torch.nn.functional.cross_entropy(x, torch.zeros(len(x), dtype=torch.int64), reduction="none")
+    (grad,) = torch.autograd.grad(value.sum(), x)
+    return [(float(v), abs(float(g[0]))) for v, g in zip(value, grad, strict=True)]

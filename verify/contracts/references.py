@@ -1,0 +1,23 @@
+"""The three references of every loss, from the loss table itself."""
+
+from __future__ import annotations
+
+from hingeproof.implementation import Implementation, every_parameter
+from hingeproof.properties.contract import REFERENCE_POLICY
+from hingeproof.reference_impls.losses import LOSSES
+
+IMPLEMENTATIONS = tuple(
+    Implementation(
+        name=f"{framework}.{loss.name}",
+        framework=framework,
+        loss=loss.name,
+        target=f"hingeproof.reference_impls.in_{framework}:{loss.name}",
+        keywords=every_parameter(loss),
+        gradient=f"hingeproof.reference_impls.in_numpy:{loss.name}_grad" if framework == "numpy" else None,
+        contract=REFERENCE_POLICY,
+        reference=True,
+        source="interfaces.md, kink policy of the references",
+    )
+    for framework in ("numpy", "torch", "jax")
+    for loss in LOSSES.values()
+)

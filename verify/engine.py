@@ -1,0 +1,314 @@
+"""One pass: draw examples, call the implementation once for each, and let every law judge what was seen."""
+
+from __future__ import annotations
+
+import random
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import hypothesis
+import numpy as np
+from hypothesis import HealthCheck, Phase, settings
+
+from hingeproof.backends import COMPILED, backend, subject
+from hingeproof.implementation import Implementation
+from hingeproof.properties.case import Batch, Case, Failure, Judgement, Unanswered
+from hingeproof.properties.catalogue import LAWS
+from hingeproof.properties.law import Law
+from hingeproof.properties.strategies import Spec, foci_of, strata
+from hingeproof.records import Check, Plan, Record, Witness
+from hingeproof.reference_impls.formats import FORMATS
+from hingeproof.reference_impls.losses import rational
+from hingeproof.reference_impls.oracle import Arithmetic
+from hingeproof.table import IMPLEMENTATIONS, PROFILES, implementations, lacking
+from hingeproof.witness import tensors, witness
+
+AboutToTry = Callable[[Any], None]
+_SHRINK_CALLS = 200
+
+
+@dataclass
+class Tally:
+    """What one law has seen in this pass."""
+
+    law: Law
+    total: Judgement = field(default_factory=Judgement)
+    by_focus: dict[str, int] = field(default_factory=dict)
+    strata: dict[str, int] = field(default_factory=dict)
+    examples: int = 0
+    failed_on: str = ""
+
+    def add(self, seen: Judgement, batch: Batch) -> None:
+        total = self.total
+        total.judged += seen.judged
+        for name in ("worst_bound", "worst_ulp"):
+            worst = max((v for v in (getattr(total, name), getattr(seen, name)) if v is not None), default=None)
+            setattr(total, name, worst)
+        for mine, theirs in ((total.selection, seen.selection), (total.left_out, seen.left_out)):
+            for key, n in theirs.items():
+                mine[key] = mine.get(key, 0) + n
+        total.convention = total.convention or seen.convention
+        if seen.failure is not None and total.failure is None:
+            total.failure, self.failed_on = seen.failure, batch.focus
+        if seen.judged:
+            self.examples += 1
+            self.by_focus[batch.focus] = self.by_focus.get(batch.focus, 0) + seen.judged
+            for name in _strata(batch):
+                self.strata[name] = self.strata.get(name, 0) + _strata(batch)[name]
+
+
+def _strata(batch: Batch) -> dict[str, int]:
+    """Samples of a batch on each stratum, counted once a batch."""
+    if "_strata" not in batch.__dict__:
+        counts: dict[str, int] = {}
+        for e in batch.evaluations:
+            for name in strata(e):
+                counts[name] = counts.get(name, 0) + 1
+        batch.__dict__["_strata"] = counts
+    return batch.__dict__["_strata"]  # type: ignore[no-any-return]
+
+
+def seed_of(text: str, seed: int) -> int:
+    """A seed that depends on the check and the run's seed alone."""
+    return zlib.crc32(f"{seed}|{text}".encode())
+
+
+class Pass:
+    """All laws of one implementation × dtype × device × mode."""
+
+    def __init__(self, checks: Sequence[Check], plan: Plan, about_to_try: AboutToTry) -> None:
+        first = checks[0]
+        self.checks, self.plan, self.about_to_try = checks, plan, about_to_try
+        self.implementation: Implementation = {**IMPLEMENTATIONS, **implementations(plan)}[first.implementation]
+        self.seed = seed_of(first.pass_id, plan.seed)
+        self.profile = PROFILES[plan.profile]
+        self.first = first
+        self.compiled = first.mode in COMPILED
+        backing = backend(self.implementation.framework)
+        flush = backing.flushes(first.mode, first.dtype)
+        loss = self.implementation.family
+        self.spec = Spec(
+            loss=loss,
+            arithmetic=Arithmetic(FORMATS[first.dtype], flush),
+            settable=frozenset(self.implementation.keywords) - self._not_varied(),
+            fixed=tuple((n, rational(v)) for n, v in self.implementation.fixed.items()),
+            sizes=(8,) if self.compiled else (1, 8),
+            widths=(3,) if self.compiled else (2, 4),
+            few=self.compiled or self.implementation.framework == "jax",
+        )
+        self.foci = foci_of(loss)
+        self.tallies = {c.law: Tally(LAWS[c.law]) for c in checks if lacking(self.implementation, LAWS[c.law]) is None}
+        self.pool: dict[str, Any] = {
+            "reference": lru_cache(maxsize=None)(self._reference),
+            "cross_entropy": backing.cross_entropy,
+        }
+
+    def _not_varied(self) -> set[str]:
+        """A compiled module with a class weight would be another module, and compilation, for each batch."""
+        return {"class_weight"} if self.compiled and self.implementation.style == "module_class" else set()
+
+    def _reference(self, loss: str) -> Any:
+        implementation = IMPLEMENTATIONS[f"{self.implementation.framework}.{loss}"]
+        return subject(implementation, self.first.dtype, self.first.device, "eager")
+
+    @property
+    def plain(self) -> Batch:
+        """A batch without surprises: default parameters, no weights, small dyadic scores, several samples violated."""
+        payload = bytes([0, 0, 0]) + bytes((7 * i + 3 * (i // 5)) % 6 for i in range(600))
+        width = self.spec.widths[-1] if self.spec.loss.margins.row == "vector" else 1
+        batch = self.spec.decode("inside", 8, width, payload)
+        return batch.change(
+            params=self.spec.parameter_sets[0], weight=None, class_weight=None, cotangent=np.ones_like(batch.cotangent)
+        )
+
+    def run(self) -> Iterator[Record]:
+        started = time.perf_counter()
+        for check in self.checks:
+            why = lacking(self.implementation, LAWS[check.law])
+            if why is not None:
+                yield self._record(check, verdict="unsupported", reason=why)
+        judged = [c for c in self.checks if c.law in self.tallies]
+        if not judged:
+            return
+        refusal = self._refusal()
+        if refusal is None:
+            self._judge_once()
+            for focus in self.foci:
+                self._examples(focus)
+            self._shrink()
+        seconds = (time.perf_counter() - started) / len(judged)
+        for check in judged:
+            yield self._refused(check, refusal) if refusal is not None else self._verdict(check, seconds)
+
+    # -- whether it can be called at all ---------------------------------------------------------------------------
+
+    def _refusal(self) -> tuple[str, Unanswered] | None:
+        """("unsupported", …) where this mode or dtype cannot run at all, ("fail", …) where a plain eager call raises."""
+        try:
+            self.subject = subject(self.implementation, self.first.dtype, self.first.device, self.first.mode)
+            self.about_to_try(tensors(self.plain))
+            self._case(self.plain).seen  # noqa: B018  (the call is made here)
+        except Unanswered as error:
+            cannot = self.first.mode != "eager" or (self.first.dtype in ("float16", "bfloat16") and "implemented" in str(error))
+            return ("unsupported" if cannot else "fail"), error
+        return None
+
+    def _refused(self, check: Check, refusal: tuple[str, Unanswered]) -> Record:
+        verdict, error = refusal
+        if verdict == "unsupported":
+            return self._record(check, verdict="unsupported", reason=f"cannot run in this mode or dtype: {error}")
+        first = min(self.tallies, key=lambda name: (name != "answers", name))
+        if check.law == first:
+            return self._record(check, verdict="fail", witness=self._witness(error.failure))
+        return self._record(check, verdict="undecided", reason=f"the plainest call is not answered: see {first}")
+
+    # -- examples --------------------------------------------------------------------------------------------------
+
+    def _case(self, batch: Batch) -> Case:
+        return Case(self.subject, batch, self.implementation.contract, dict(self.pool))
+
+    def _judge_once(self) -> None:
+        for tally in self.tallies.values():
+            if tally.law.once:
+                self.about_to_try(tensors(self.plain))
+                tally.add(self._ask(tally.law, self._case(self.plain)), self.plain)
+
+    def _ask(self, law: Law, case: Case) -> Judgement:
+        """What the law says; a call that is not answered is the business of the law `answers`, if it is asked for."""
+        try:
+            return law.judge(case)
+        except Unanswered as error:
+            judgement = Judgement()
+            if "answers" in self.tallies:
+                self.tallies["answers"].add(error.judgement, case.batch)
+            elif error.judgement.failure is not None:
+                return judgement.fail(error.failure)
+            judgement.leave_out("the call is not answered: see answers")
+            return judgement
+
+    def _examples(self, focus: str) -> None:
+        laws = [t for t in self.tallies.values() if not t.law.once]
+        count = 0
+
+        def body(batch: Batch) -> None:
+            nonlocal count
+            self.about_to_try(tensors(batch))
+            case = self._case(batch)
+            for tally in laws:
+                wanted = not tally.law.foci or focus in tally.law.foci
+                if wanted and count % tally.law.every == 0:
+                    tally.add(self._ask(tally.law, case), batch)
+            count += 1
+
+        examples = self.profile.compiled_examples if self.compiled else self.profile.examples
+        self._hypothesis(body, focus, examples)
+
+    def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int) -> None:
+        given = hypothesis.given(self.spec.batches(focus))(body)
+        limits = settings(
+            max_examples=examples, database=None, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
+        )
+        hypothesis.seed(seed_of(focus, self.seed))(limits(given))()
+
+    # -- shrinking -------------------------------------------------------------------------------------------------
+
+    def _shrink(self) -> None:
+        """Make each failure's batch as small and simple as can be, each law alone."""
+        for tally in self.tallies.values():
+            if tally.total.failure is not None and not tally.law.once and tally.failed_on:
+                tally.total.failure = self._smaller(tally.law, tally.total.failure, tally.failed_on)
+
+    def _smaller(self, law: Law, failure: Failure, focus: str) -> Failure:
+        best = failure
+        calls = 0
+
+        def fails(batch: Batch) -> bool:
+            nonlocal calls, best
+            calls += 1
+            if calls > _SHRINK_CALLS:
+                return False
+            self.about_to_try(tensors(batch))
+            try:
+                found = law.judge(self._case(batch)).failure
+            except Unanswered as error:
+                found = error.judgement.failure if law.name == "answers" else None
+            if found is not None and found.batch.size <= best.batch.size:
+                best = found
+            return found is not None
+
+        limits = settings(
+            max_examples=self.profile.examples * 4, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        if not self.compiled:  # another shape would be another compilation
+            try:
+                hypothesis.find(self.spec.batches(focus), fails, settings=limits, random=random.Random(seed_of(focus, self.seed)))
+            except (hypothesis.errors.NoSuchExample, hypothesis.errors.FlakyFailure):
+                pass  # the first failure stands; a shrink that ran out of calls looks flaky
+        return best
+
+    # -- verdicts --------------------------------------------------------------------------------------------------
+
+    def _verdict(self, check: Check, seconds: float) -> Record:
+        tally = self.tallies[check.law]
+        total = tally.total
+        thin = self._thin(tally)
+        facts: dict[str, Any] = {
+            "strata": dict(sorted(tally.strata.items())), "examples": tally.examples, "samples": total.judged,
+            "worst_bound": total.worst_bound, "worst_ulp": total.worst_ulp, "selection": dict(sorted(total.selection.items())),
+            "convention": total.convention, "thin": thin, "seconds": round(seconds, 6),
+        }  # fmt: skip
+        if total.failure is not None:
+            return self._record(check, verdict="fail", witness=self._witness(total.failure), **facts)
+        refused = self._refused_scores()
+        if thin and refused and not total.judged:
+            return self._record(check, verdict="unsupported", reason=refused)
+        if thin:
+            left_out = "; ".join(f"{why} ({n})" for why, n in sorted(total.left_out.items()))
+            return self._record(check, verdict="undecided", reason="thin" + (f": {left_out}" if left_out else ""), **facts)
+        return self._record(check, verdict="pass", **facts)
+
+    def _refused_scores(self) -> str:
+        """The convention by which calls are refused, if that is all that stood in the way of answers."""
+        answers = self.tallies.get("answers")
+        return "" if answers is None or answers.total.failure is not None else answers.total.convention
+
+    def _thin(self, tally: Tally) -> list[str]:
+        """The foci on which too few samples were judged for a pass to mean something."""
+        promise = {"kink_selection": "kink"}.get(tally.law.name, tally.law.name)
+        if tally.law.kind == "promise" and getattr(self.implementation.contract, promise) == "any":
+            return []  # what is not promised needs no evidence
+        if tally.law.once:
+            return [] if tally.total.judged else ["once"]
+        wanted = [f for f in tally.law.foci if f in self.foci]
+        if not wanted:
+            return [] if tally.total.judged else ["any"]
+        few = [f for f in wanted if tally.by_focus.get(f, 0) < self.profile.thin]
+        # a law that several foci serve is thin when it has judged too little over all of them
+        return few if len(few) == len(wanted) else []
+
+    def _witness(self, failure: Failure) -> Witness:
+        return witness(self.implementation, failure, self.first)
+
+    def _record(self, check: Check, **facts: Any) -> Record:
+        law = LAWS[check.law]
+        return Record(
+            check=check.id, law=check.law, group=law.group, kind=law.kind, implementation=check.implementation,
+            framework=self.implementation.framework, loss=check.loss, dtype=check.dtype, device=check.device, mode=check.mode,
+            seed=self.plan.seed, **facts,
+        )  # fmt: skip
+
+
+def run_pass(checks: Sequence[Check], plan: Plan, about_to_try: AboutToTry) -> Iterator[Record]:
+    """The verdicts on checks that share a pass.
+
+    Args:
+        about_to_try: called with a JSON-able input before each call into the implementation.
+    """
+    yield from Pass(checks, plan, about_to_try).run()
+
+
