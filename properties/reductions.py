@@ -102,7 +102,8 @@ def class_weight(case: Case) -> Judgement:
 @law(
     group="reduction", kind="promise", formula="mean = +∞ only if (1/N) Σℓ_i rounds to it", source="interfaces.md, scope of the laws",
     needs=("mean",), foci=("large",), why="Each loss divided by N before the addition cannot overflow unless the mean does.",
-    breaks="A sum that overflows before it is divided.", applies=lambda loss: not loss.margins.norms, modes=("eager",),
+    breaks="A sum that overflows before it is divided.", modes=("eager",),
+    applies=lambda loss: not loss.margins.norms and any(isinstance(p.limit(-1), float) for p in loss.shapes.values()),
 )  # fmt: skip
 def mean_overflow(case: Case) -> Judgement:
     """A mean is infinite only where the exact mean rounds to infinity."""

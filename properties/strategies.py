@@ -109,8 +109,8 @@ class Spec:
     def decode(self, focus: str, size: int, width: int, data: bytes) -> Batch:
         source = Bytes(data)
         params = source.pick(self.parameter_sets)
-        with_weight = "weight" in self.settable and source.byte() % 4 == 3
-        with_class_weight = "class_weight" in self.settable and source.byte() % 4 == 3
+        with_weight = "weight" in self.settable and source.byte() % 3 == 2
+        with_class_weight = "class_weight" in self.settable and source.byte() % 3 == 2
         dtype = NUMPY_DTYPES[self.format.name]
         rows, targets, cotangents, weights, tangents = [], [], [], [], []
         for _ in range(size):
@@ -143,8 +143,8 @@ class Spec:
     def margin(self, focus: str, label: int | None, params: dict[str, fmpq], source: Bytes) -> Extended:
         """One margin on the focus; the break points of φ are where something can go wrong."""
         phi = self.loss.shape(label, params)
-        breaks = [*phi.kinks, *(b for b in phi.breaks if b not in phi.kinks)] or [ZERO]
-        at = source.pick(breaks)
+        breaks = list(phi.breaks) or [ZERO]
+        at = source.pick([*phi.kinks, *(b for b in breaks if b not in phi.kinks)])
         kind = source.byte()
         fmt = self.format
         if focus in ("kink", "ties", "masked") or (focus != "random" and kind % 8 == 7):
@@ -153,7 +153,12 @@ class Spec:
             step = (1, -1, 2, -2)[kind % 4]
             return fmpq(*fmt.step(to_float(fmt.round(at)), step).as_integer_ratio())
         if focus == "inside":
-            return breaks[0] - _SIZES[kind % len(_SIZES)]  # type: ignore[no-any-return]
+            costly = [i for i, p in enumerate(phi.pieces) if any(p)]
+            i = costly[(kind // 16) % len(costly)]
+            size = _SIZES[kind % len(_SIZES)]
+            if 0 < i < len(phi.breaks):
+                return phi.breaks[i - 1] + (phi.breaks[i] - phi.breaks[i - 1]) * (1 + kind % 7) / 8  # type: ignore[no-any-return]
+            return breaks[0] - size if i == 0 else breaks[-1] + size  # type: ignore[no-any-return]
         if focus == "past":
             flat = [i for i, p in enumerate(phi.pieces) if not any(p)]
             if flat and flat[-1] < len(phi.breaks):  # a tube: φ is 0 between two breaks, not past the last
@@ -164,10 +169,11 @@ class Spec:
             mantissa = sum(source.byte() << (8 * i) for i in range(7))
             return (-1) ** (kind & 1) * fmpq(mantissa) * power_of_two((kind >> 1) % 12 - 58)
         if focus == "small":
-            tiny = (ZERO, fmt.subnormal, fmt.tiny, fmt.tiny - fmt.subnormal, 3 * fmt.subnormal, fmt.tiny * 2)
+            tiny = (ZERO, fmt.subnormal, ZERO, fmt.tiny, fmt.tiny - fmt.subnormal, 3 * fmt.subnormal, fmt.tiny * 2)
             return (-1) ** (kind & 1) * tiny[(kind >> 1) % len(tiny)]
         if focus == "large":
-            large = (fmt.largest, power_of_two(fmt.emax), power_of_two(fmt.emax // 2 + 1), power_of_two(fmt.emax // 2), fmt.largest / 2)
+            halves = (power_of_two(fmt.emax // 2 + 1), power_of_two(fmt.emax // 2))
+            large = (fmt.largest, power_of_two(fmt.emax), *halves, fmt.largest / 2, 3 * power_of_two(fmt.emax - 5))
             return (-1) ** (kind & 1) * large[(kind >> 1) % len(large)]
         special: tuple[Extended, ...] = (math.nan, math.inf, -math.inf)
         return special[kind % 3] if kind % 2 == 0 else _SIZES[kind % len(_SIZES)]

@@ -132,7 +132,7 @@ def class_permutation(case: Case) -> Judgement:
     group="symmetry", formula="ℓ(2^k s; 2^k Δ) = 2^{kd} ℓ(s; Δ)", source="φ is homogeneous of degree d in (z, Δ, γ, ε), derived", every=4,
     why="Scaling by a power of two commutes with every rounding away from overflow and underflow.", foci=_FOCI,
     breaks="An epsilon or a temperature hidden in the formula; a margin that is not the one passed.", modes=("eager",),
-    applies=lambda loss: loss.homogeneous is not None, needs=("lengths",),
+    applies=lambda loss: loss.homogeneous, needs=("lengths",),
 )  # fmt: skip
 def scaling(case: Case) -> Judgement:
     """Scaling scores and every length by 2^k scales the loss by 2^k, or 2^2k where φ is quadratic, bit for bit."""
@@ -145,7 +145,8 @@ def scaling(case: Case) -> Judgement:
     if batch.loss.margins.targets == "real" and targets is not None:
         targets = (targets * np.asarray(factor, targets.dtype)).astype(targets.dtype)
     scaled = batch.change(inputs=inputs, targets=targets, params=params)
-    degree = batch.loss.degree(batch.params)
+    degree = batch.loss.scale_degree(batch.params)
+    assert degree is not None
     safe = [i for i in range(batch.size) if _in_range(batch, i)]
     got = extended(case.call(scaled, gradients=False).value)
     before = case.values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from flint import fmpq
 
@@ -76,6 +76,11 @@ def excess_phi(margin: fmpq) -> Phi:
     return Phi.of([margin], [[0], [-margin, 1]])
 
 
+@lru_cache(maxsize=4096)
+def _made(make: Callable[..., Phi], values: tuple[fmpq, ...]) -> Phi:
+    return make(*values)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Loss:
     """One loss of the family.
@@ -99,7 +104,7 @@ class Loss:
     def shape(self, label: int | None, params: Mapping[str, fmpq]) -> Phi:
         """φ for this label and these parameters."""
         make = self.phi[label] if label in self.phi else self.phi[None]
-        return make(*(params[name] for name in self.phi_parameters))
+        return _made(make, tuple(params[name] for name in self.phi_parameters))
 
     @cached_property
     def defaults(self) -> dict[str, fmpq]:
@@ -131,26 +136,24 @@ class Loss:
         """Convex in the scores: φ is convex and either margins are linear or φ is … of a convex distance (not derived)."""
         return not self.margins.norms and self.every(lambda phi: phi.convex)
 
-    @property
-    def homogeneous(self) -> int | None:
-        """k such that scaling scores and every length by t > 0 scales the loss by t^k; None where there is no such k."""
-        if self.margins.name == "cosine":
-            return None
-        two = fmpq(2)
-        degrees = set()
-        for params in self.drawn():
-            doubled = {n: v if n == "p" else two * v for n, v in params.items()}
-            for label in self.phi:
-                small, large = self.shape(label, params), self.shape(label, doubled)
-                points = [fmpq(n, 4) for n in range(-13, 14)]
-                fits = {k for k in (1, 2) if all(large(two * z) == two**k * small(z) for z in points)}
-                degrees.add(min(fits, default=0))
-        # multi_margin has degree p: both 1 and 2 are drawn
-        return None if 0 in degrees else max(degrees) if len(degrees) == 1 else -1
+    def scale_degree(self, params: Mapping[str, fmpq]) -> int | None:
+        """k such that scaling scores and every length by t > 0 scales the loss by t^k; None where there is no such k.
 
-    def degree(self, params: Mapping[str, fmpq]) -> int:
-        """The degree of φ at these parameters; for a homogeneous loss the k of its scaling."""
-        return max(self.shape(label, params).degree for label in self.phi)
+        Derived by comparing φ at doubled lengths and margins with φ itself on both sides of every break.
+        """
+        if self.margins.name == "cosine":  # its margin is not a length
+            return None
+        doubled = {n: v if n == "p" else 2 * v for n, v in params.items()}
+        points = [fmpq(n, 4) for n in range(-13, 14)]
+        degrees = {1, 2}
+        for label in self.phi:
+            small, large = self.shape(label, params), self.shape(label, doubled)
+            degrees &= {k for k in degrees if all(large(2 * z) == 2**k * small(z) for z in points)}
+        return min(degrees, default=None)
+
+    @property
+    def homogeneous(self) -> bool:
+        return all(self.scale_degree(params) is not None for params in self.drawn())
 
     def latex(self) -> str:
         """The whole definition in LaTeX."""

@@ -119,7 +119,7 @@ class Phi:
     def degree(self) -> int:
         return max(2 if p[2] != 0 else 1 if p[1] != 0 else 0 for p in self.pieces)
 
-    @property
+    @cached_property
     def kinks(self) -> tuple[fmpq, ...]:
         """Where φ is not differentiable."""
         return tuple(b for b in self.breaks if self.slopes(b)[0] != self.slopes(b)[1])

@@ -6,7 +6,7 @@ import random
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -96,10 +96,11 @@ class Pass:
             arithmetic=Arithmetic(FORMATS[first.dtype], flush),
             settable=frozenset(self.implementation.keywords) - self._not_varied(),
             fixed=tuple((n, rational(v)) for n, v in self.implementation.fixed.items()),
-            sizes=(8,) if self.compiled else (1, 8),
-            widths=(3,) if self.compiled else (2, 4),
-            few=self.compiled or self.implementation.framework == "jax",
+            few=self.compiled,
         )
+        if self.compiled or self.implementation.framework == "jax":
+            # each new shape costs compilations, in eager JAX too: one for every operation
+            self.spec = replace(self.spec, sizes=(8,), widths=(4,))
         self.foci = foci_of(loss)
         self.tallies = {c.law: Tally(LAWS[c.law]) for c in checks if lacking(self.implementation, LAWS[c.law]) is None}
         self.pool: dict[str, Any] = {
@@ -204,7 +205,8 @@ class Pass:
                     tally.add(self._ask(tally.law, case), batch)
             count += 1
 
-        examples = self.profile.compiled_examples if self.compiled else self.profile.examples
+        slow = self.compiled or self.implementation.framework == "jax"  # eager JAX traces each call anew
+        examples = self.profile.compiled_examples if slow else self.profile.examples
         self._hypothesis(body, focus, examples)
 
     def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int) -> None:
@@ -245,8 +247,9 @@ class Pass:
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         if not self.compiled:  # another shape would be another compilation
+            small = replace(self.spec, sizes=(1, 2, 8), widths=(2, 3, 4))
             try:
-                hypothesis.find(self.spec.batches(focus), fails, settings=limits, random=random.Random(seed_of(focus, self.seed)))
+                hypothesis.find(small.batches(focus), fails, settings=limits, random=random.Random(seed_of(focus, self.seed)))
             except (hypothesis.errors.NoSuchExample, hypothesis.errors.FlakyFailure):
                 pass  # the first failure stands; a shrink that ran out of calls looks flaky
         return best

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Array, Batch, Failure
+from hingeproof.properties.catalogue import LAWS
 from hingeproof.records import Check, Tensor, Witness
 from hingeproof.reference_impls.formats import to_float
 
@@ -49,94 +49,78 @@ def witness(implementation: Implementation, failure: Failure, check: Check) -> W
 
 # -- five lines --------------------------------------------------------------------------------------------------------
 
-
-def _literal(x: Array) -> str:
-    values = (x if np.issubdtype(x.dtype, np.integer) else x.astype(np.float64)).tolist()
-    return repr(values).replace("nan", "float('nan')").replace("inf", "float('inf')")
-
-
-def _settings(implementation: Implementation, failure: Failure) -> dict[str, str]:
-    out = {}
-    for name, value in failure.batch.params.items():
-        if name in implementation.keywords:
-            out[implementation.keywords[name]] = repr(int(value.p) if name == "p" else to_float(value))
-    if "reduction" in implementation.keywords:
-        out[implementation.keywords["reduction"]] = repr(failure.reduction)
-    return out
+_IMPORTS = {"torch": "import torch", "jax": "import jax, jax.numpy as jnp", "numpy": "import numpy as np"}
 
 
 def _array(framework: str, x: Array, dtype: str, grad: bool = False) -> str:
-    values = _literal(x)
+    """An array as source text; a decimal in shortest form is exact once it is converted to the dtype."""
+    values = repr((x if np.issubdtype(x.dtype, np.integer) else x.astype(np.float64)).tolist())
+    values = values.replace("nan", "float('nan')").replace("inf", "float('inf')")
     if framework == "torch":
         return f"torch.tensor({values}, dtype=torch.{dtype}{', requires_grad=True' if grad else ''})"
-    module = "jnp" if framework == "jax" else "np"
     name = "ml_dtypes.bfloat16" if dtype == "bfloat16" and framework == "numpy" else repr(dtype)
-    return f"{module}.array({values}, dtype={name})"
+    return f"{'jnp' if framework == 'jax' else 'np'}.array({values}, dtype={name})"
 
 
 def repro(implementation: Implementation, failure: Failure, check: Check) -> str:
-    """A script of about five lines that imports the framework and the implementation alone, and prints what it answers."""
-    batch, framework = failure.batch, implementation.framework
+    """About five lines that import the framework and the implementation alone, and print what is answered."""
+    batch, framework, names = failure.batch, implementation.framework, list(failure.batch.loss.margins.inputs)
+    gradient = "gradient" in LAWS[check.law].needs and implementation.differentiable and framework != "numpy"
     module, _, attribute = implementation.target.partition(":")
-    imports = {"torch": "import torch", "jax": "import jax, jax.numpy as jnp", "numpy": "import numpy as np"}[framework]
-    if check.dtype == "bfloat16" and framework == "numpy":
-        imports += ", ml_dtypes"
-    lines = [f"{imports}; from {module} import {attribute.split('.')[0]}"]
+    extra = ", ml_dtypes" if check.dtype == "bfloat16" and framework == "numpy" else ""
+    lines = [f"{_IMPORTS[framework]}{extra}; from {module} import {attribute.split('.')[0]}"]
     if framework == "jax" and check.dtype == "float64":
         lines.append("jax.config.update('jax_enable_x64', True)")
-    names = list(batch.loss.margins.inputs)
-    arrays = [f"{n} = {_array(framework, x, check.dtype, grad=True)}" for n, x in zip(names, batch.inputs, strict=True)]
+    arrays = [f"{n} = {_array(framework, x, check.dtype, gradient)}" for n, x in zip(names, batch.inputs, strict=True)]
     if batch.targets is not None:
-        sign = batch.loss.margins.targets == "sign" and batch.targets.dtype == np.int64
-        kind = check.dtype if sign or batch.loss.margins.targets == "real" else str(batch.targets.dtype)
-        arrays.append(f"targets = {_array(framework, batch.targets, kind)}")
+        scores = batch.loss.margins.targets == "real" or (batch.loss.margins.targets == "sign" and batch.targets.dtype == np.int64)
+        arrays.append(f"targets = {_array(framework, batch.targets, check.dtype if scores else str(batch.targets.dtype))}")
     lines.append("; ".join(arrays))
-    settings = _settings(implementation, failure)
-    extras = []
-    for name, x in (("weight", batch.weight), ("class_weight", batch.class_weight)):
-        if x is not None and name in implementation.keywords:
-            (settings if name == "class_weight" else {}).update({implementation.keywords[name]: _array(framework, x, check.dtype)})
-            extras += [f"{implementation.keywords[name]}={_array(framework, x, check.dtype)}"] if name == "weight" else []
-    keywords = [f"{k}={v}" for k, v in settings.items()]
-    args = names + (["targets"] if batch.targets is not None else [])
-    if implementation.targets_first:
-        args = ["targets", *names]
-    if implementation.style == "module_class":
-        lines.append(f"f = {attribute}({', '.join(keywords)})")
-        call = ", ".join([*args, *extras])
+    call = _call(implementation, failure, check, names)
+    if framework == "torch":
+        lines.append(f"loss = {call}")
+        upstream = _array("torch", _upstream(implementation, failure), check.dtype)
+        shown = ", ".join(f"{n}.grad" for n in names)
+        lines.append(f"loss.backward({upstream}); print(loss, {shown})" if gradient else "print(loss)")
+    elif framework == "jax" and gradient:
+        arguments = ", ".join(names)
+        lines.append(f"loss, pull = jax.vjp(lambda {arguments}: {call}, {arguments})")
+        lines.append(f"print(loss, pull({_array('jax', _upstream(implementation, failure), check.dtype)}))")
     else:
-        lines.append(f"f = {attribute}")
-        call = ", ".join([*args, *keywords, *extras])
-    lines += _answer(implementation, call, failure, names, check)
+        lines.append(f"print({call})")
     return "\n".join(lines)
 
 
-def _answer(implementation: Implementation, call: str, failure: Failure, names: list[str], check: Check) -> list[str]:
-    framework = implementation.framework
-    compiled = {"compile": "aot_eager", "inductor": "inductor"}.get(check.mode)
-    f = f"torch.compile(f, backend={compiled!r})" if compiled else "jax.jit(f)" if check.mode == "jit" and not call.count("=") else "f"
-    asks_gradient = check.law in _GRADIENT_LAWS or check.law not in _VALUE_LAWS
-    shape = failure.batch.cotangent if failure.reduction == "none" and "none" in implementation.reductions else np.ones(())
-    if framework == "torch":
-        lines = [f"loss = {f}({call})"]
-        if asks_gradient and implementation.differentiable:
-            upstream = _array("torch", shape, check.dtype)
-            lines.append(f"loss.backward({upstream}); print(loss, {', '.join(f'{n}.grad' for n in names)})")
-        else:
-            lines.append("print(loss)")
-        return lines
-    if framework == "jax" and asks_gradient:
-        inner = call.replace(", ".join(names), ", ".join(names))
-        return [
-            f"loss, pull = jax.vjp(lambda {', '.join(names)}: f({inner}), {', '.join(names)})",
-            f"print(loss, pull({_array('jax', shape, check.dtype)}))",
-        ]
-    return [f"print({f}({call}))"]
+def _upstream(implementation: Implementation, failure: Failure) -> Array:
+    per_sample = failure.reduction == "none" and "none" in implementation.reductions
+    return failure.batch.cotangent if per_sample else np.ones(())
 
 
-_VALUE_LAWS = frozenset(
-    "value non_negative zero_past_margin bounds_zero_one monotone convex lipschitz reduction_sum reduction_mean weight class_weight "
-    "mean_overflow nan infinity overflow subnormal two_classes sibling margin_sweep scaling translation label_flip".split()
-)
-_GRADIENT_LAWS: frozenset[str] = frozenset()
-_ = Any
+def _call(implementation: Implementation, failure: Failure, check: Check, names: list[str]) -> str:
+    """The call as source text, through the compiler where the check's mode has one."""
+    batch, keywords = failure.batch, implementation.keywords
+    arrays = {n: x for n, x in (("weight", batch.weight), ("class_weight", batch.class_weight)) if x is not None and n in keywords}
+    texts = {n: _array(implementation.framework, x, check.dtype) for n, x in arrays.items()}
+    fixed = {n: repr(int(v.p) if n == "p" else to_float(v)) for n, v in batch.params.items() if n in keywords}
+    if "reduction" in keywords:
+        fixed["reduction"] = repr(failure.reduction)
+    made = implementation.style == "module_class"
+    if made and "class_weight" in texts:
+        fixed["class_weight"] = texts.pop("class_weight")
+    settings = [f"{keywords[n]}={v}" for n, v in fixed.items()]
+    arguments = [*names, *(["targets"] if batch.targets is not None else [])]
+    if implementation.targets_first:
+        arguments = ["targets", *names]
+    attribute = implementation.target.partition(":")[2]
+    f = f"{attribute}({', '.join(settings)})" if made else attribute
+    if check.mode in COMPILERS:
+        f = COMPILERS[check.mode].format(f)
+    more = [*([] if made else settings), *(f"{keywords[n]}={v}" for n, v in texts.items())]
+    return f"{f}({', '.join([*arguments, *more])})"
+
+
+COMPILERS = {
+    "compile": "torch.compile({}, backend='aot_eager')",
+    "inductor": "torch.compile({})",
+    "jit": "jax.jit({}, static_argnames=('reduction',))",
+}

@@ -124,4 +124,4 @@ def _norm_slope(x: Array, p: int) -> Array:
 def _cosine(a: Array, b: Array) -> Array:
     dot, norms = (a * b).sum(-1), _norm(a, 2) * _norm(b, 2)
     # dot · 0 and not 0: the NaN of the other vector stays
-    return np.where(norms == 0, dot * 0, dot / norms)
+    return np.asarray(np.where(norms == 0, dot * 0, dot / norms))

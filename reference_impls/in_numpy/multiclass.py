@@ -246,7 +246,7 @@ def _against_own(slope: Array, own: Array) -> Array:
 def _first_of_greatest(d: Array) -> Array:
     """1 for the first of the greatest terms of a row, if it is not past the kink, else 0."""
     first = np.arange(d.shape[-1]) == d.argmax(-1)[..., None]
-    return np.where(first & ~(d <= 0), d.dtype.type(1), d.dtype.type(0))
+    return np.where(first & ~(d <= 0), 1, 0).astype(d.dtype)
 
 
 def _class_weight(class_weight: Any, index: Array, s: Array) -> Array:
@@ -261,4 +261,4 @@ def _class_weight(class_weight: Any, index: Array, s: Array) -> Array:
 def _pair_violations(s: Array, member: Array, margin: Any) -> Array:
     """Δ − (s_j − s_k) at [j, k] for each label j and each other class k, 0 elsewhere."""
     pair = member[..., :, None] & ~member[..., None, :]
-    return np.where(pair, margin - (s[..., :, None] - s[..., None, :]), 0)
+    return np.asarray(np.where(pair, margin - (s[..., :, None] - s[..., None, :]), 0))

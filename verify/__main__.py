@@ -1,0 +1,5 @@
+"""`python -m hingeproof` is `hingeproof`."""
+
+from hingeproof.cli import main
+
+main()

@@ -1,0 +1,236 @@
+"""A look at a user's callable before the run, in a process of its own: `python -m hingeproof.preflight OUT`, questions on stdin.
+
+Is it there, can it be called with the arguments of its loss, what else does its signature take, what does it reduce to?
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from hingeproof.errors import UsageError, nearest
+from hingeproof.records import UserImplementation
+
+SECONDS = 300.0
+
+
+class Question(msgspec.Struct, kw_only=True, frozen=True):
+    """What to look at. `inputs`, `targets` and `names` are the loss's: its tensors, its kind of label, its settings."""
+
+    target: str
+    loss: str
+    framework: str
+    inputs: tuple[str, ...]
+    row: str
+    targets: str | None
+    names: tuple[str, ...]
+    grad: str | None = None
+    strict: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The implementation as found, or why it cannot be verified, in one line."""
+
+    found: UserImplementation | None = None
+    error: str = ""
+
+
+def preflight(question: Question, environment: dict[str, str]) -> UserImplementation:
+    """Ask the subprocess. Raises: UsageError with the one line that says what is wrong with the callable."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "answer.json"
+        try:
+            process = subprocess.run(
+                [sys.executable, "-m", "hingeproof.preflight", str(out)],
+                input=msgspec.json.encode(question),
+                capture_output=True,
+                timeout=SECONDS,
+                env=environment,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise UsageError(f"{question.target}: importing it took more than {SECONDS:.0f} s") from None
+        if not out.exists():
+            last = process.stderr.decode(errors="replace").strip().splitlines()[-1:] or [""]
+            raise UsageError(
+                f"{question.target}: the process died while importing it (exit code {process.returncode}) {last[0]}".rstrip()
+            )
+        answer = msgspec.json.decode(out.read_bytes(), type=Answer)
+    if answer.found is None:
+        raise UsageError(f"{question.target}: {answer.error}")
+    return answer.found
+
+
+def main() -> None:
+    """Answer the question on stdin. The answer goes to a file, since the user's module may print."""
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    try:
+        answer = Answer(found=look(question))
+    except UsageError as error:
+        answer = Answer(error=" ".join(str(error).split()))
+    Path(sys.argv[1]).write_bytes(msgspec.json.encode(answer))
+    sys.stdout.flush()
+    os._exit(0)  # whatever threads the module has started
+
+
+def look(question: Question) -> UserImplementation:
+    """Return what the callable is. Raises: UsageError."""
+    subject = load(question.target)
+    if not callable(subject):
+        raise UsageError(f"it is {_a(type(subject).__name__)}, which cannot be called: name a function or a class of modules")
+    if question.grad is not None and not callable(load(question.grad)):
+        raise UsageError(f"the gradient {question.grad} cannot be called")
+    style = _style(subject)
+    settings = signature(subject)  # of a class: its constructor's
+    if style == "module_class":
+        if settings is not None and (needed := _needed(settings)):
+            raise UsageError(f"its constructor needs {', '.join(needed)}: give defaults, or name an instance")
+        call = getattr(subject, "forward", None) or next(
+            (vars(base)["__call__"] for base in subject.__mro__ if "__call__" in vars(base)), None
+        )
+        if call is None:
+            raise UsageError("it is a class whose instances cannot be called")
+        called = signature(call, bound=True)
+    else:
+        called = signature(getattr(subject, "forward", subject) if style == "module" else subject)
+    tensors = (*question.inputs, *(["targets"] if question.targets is not None else []))
+    if called is not None:
+        try:
+            called.bind(*tensors)
+        except TypeError as error:
+            raise UsageError(
+                f"it cannot be called with ({', '.join(tensors)}), as {question.loss} is: {error}"
+            ) from None
+    settable = {"module": None, "module_class": settings, "function": called}[style]
+    parameters = [n for n in question.names if n != "weight" and _takes(settable, n, len(tensors) if style == "function" else 0)]
+    if _takes(called, "weight", len(tensors)):
+        parameters.append("weight")
+    if "reduction" in parameters:
+        reductions: tuple[str, ...] = ("mean", "sum", "none")
+    else:
+        reductions = (reduction(subject() if style == "module_class" else subject, question),)
+    return UserImplementation(
+        target=question.target,
+        loss=question.loss,
+        framework=question.framework,
+        style=style,
+        parameters=tuple(parameters),
+        reductions=reductions,
+        grad=question.grad,
+        strict=question.strict,
+    )
+
+
+def load(target: str) -> Any:
+    """Import `module:attribute`. Raises: UsageError that says which part is missing, or what its import raised."""
+    module, _, attribute = target.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
+            raise UsageError(f"no module named {error.name} here or on the path: run it from the folder that holds it") from None
+        raise UsageError(f"importing {module} fails: {error}") from None
+    except BaseException as error:  # a module may even call sys.exit
+        raise UsageError(f"importing {module} raises {type(error).__name__}: {error}") from None
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            public = [name for name in dir(found) if not name.startswith("_")]
+            raise UsageError(f"{module} has no attribute {attribute}{nearest(part, public)}")
+        found = getattr(found, part)
+    return found
+
+
+def _style(subject: Any) -> Literal["function", "module_class", "module"]:
+    if inspect.isclass(subject):
+        return "module_class"
+    torch = sys.modules.get("torch")
+    return "module" if torch is not None and isinstance(subject, torch.nn.Module) else "function"
+
+
+def signature(subject: Callable[..., Any], *, bound: bool = False) -> inspect.Signature | None:
+    """Return the signature without `self`; None where it has none to be read (a builtin)."""
+    try:
+        found = inspect.signature(subject)
+    except (ValueError, TypeError):
+        return None
+    return found.replace(parameters=list(found.parameters.values())[1:]) if bound else found
+
+
+def _needed(found: inspect.Signature) -> list[str]:
+    plain = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [n for n, p in found.parameters.items() if p.default is p.empty and p.kind not in plain]
+
+
+def _takes(found: inspect.Signature | None, name: str, after: int) -> bool:
+    """Tell whether a setting can be given by keyword, and is not one of the first, which are the tensors."""
+    if found is None or name not in found.parameters:
+        return False
+    place = list(found.parameters).index(name)
+    parameter = found.parameters[name]
+    keyword = parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return keyword and (place >= after or parameter.kind == inspect.Parameter.KEYWORD_ONLY)
+
+
+def reduction(subject: Callable[..., Any], question: Question) -> str:
+    """Return what a callable without `reduction` answers: a sample twice doubles a sum and leaves a mean as it is.
+
+    Where it cannot be told (the call raises, the loss is 0), `mean`; the laws will have their say.
+    """
+    import numpy as np
+
+    try:
+        one, two = (np.asarray(_plain(subject(*example(question, n)))) for n in (1, 2))
+    except BaseException:  # a verdict on the callable is the engine's to give
+        return "mean"
+    if two.ndim > 0 and two.shape != one.shape:
+        return "none"
+    if two.size != 1 or one.size != 1:
+        return "mean"
+    return "sum" if float(one) != 0 and abs(float(two) / float(one) - 2) < 0.25 else "mean"
+
+
+def example(question: Question, n: int) -> list[Any]:
+    """Return one and the same sample n times, with a loss well above 0."""
+    import numpy as np
+
+    rows = {"scores": [0.5, 1.5, -1.0], "anchor": [1.0, 2.0, 0.5], "positive": [-2.0, 0.5, 1.0], "negative": [1.0, 2.0, 0.0]}
+    rows |= {"x1": [1.0, 0.5, -1.0], "x2": [2.0, 0.5, 1.0]}
+    width = 3 if question.row == "vector" else 0
+    arrays = [np.array([rows[name][: width or 1]] * n, np.float32) for name in question.inputs]
+    arrays = [x if width else x[:, 0] for x in arrays]
+    label: Any = {"sign": -1, "index": 0, "real": 2.0, "multilabel": [0, -1, -1]}.get(question.targets or "")
+    if question.loss == "margin_ranking":
+        label = 1
+    if label is not None:
+        signs = question.targets in ("sign", "real")
+        arrays.append(np.array([label] * n, np.float32 if signs else np.int64))
+    if question.framework == "torch":
+        import torch
+
+        return [torch.from_numpy(x) for x in arrays]
+    if question.framework == "jax":
+        import jax.numpy as jnp
+
+        return [jnp.asarray(x) for x in arrays]
+    return list(arrays)
+
+
+def _plain(value: Any) -> Any:
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+if __name__ == "__main__":
+    main()

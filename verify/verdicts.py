@@ -1,0 +1,51 @@
+"""Records of checks that the engine could not judge itself: the process died, hung, or never came to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hingeproof.properties.catalogue import LAWS
+from hingeproof.records import Check, Plan, Record, Tensor, Verdict, Witness
+from hingeproof.table import implementations
+
+NOT_RUN = "not run"  # `reports` counts records with this reason apart
+
+
+def unjudged(
+    check: Check, plan: Plan, *, verdict: Verdict, reason: str, witness: Witness | None = None
+) -> Record:
+    """Return a record with a verdict that no judgement stands behind."""
+    law = LAWS[check.law]
+    return Record(
+        check=check.id,
+        law=check.law,
+        group=law.group,
+        kind=law.kind,
+        implementation=check.implementation,
+        framework=implementations(plan)[check.implementation].framework,
+        loss=check.loss,
+        dtype=check.dtype,
+        device=check.device,
+        mode=check.mode,
+        verdict=verdict,
+        reason=reason,
+        witness=witness,
+        seed=plan.seed,
+    )
+
+
+def last_words(tried: Any, observed: str) -> Witness | None:
+    """Return a witness from the input that was about to be tried: a whole witness, or tensors by name."""
+    if tried is None:
+        return None
+    try:
+        return msgspec.structs.replace(msgspec.convert(tried, Witness), observed=observed)
+    except msgspec.ValidationError:
+        pass
+    try:
+        inputs = msgspec.convert(tried, dict[str, Tensor])
+    except msgspec.ValidationError:
+        return None
+    return Witness(inputs=inputs, parameters={}, expected="an answer", observed=observed, repro="")
