@@ -77,6 +77,11 @@ class Batch:
     def weights(self) -> list[fmpq | None]:
         return [None] * self.size if self.weight is None else list(rationals(self.weight))
 
+    @property
+    def scales(self) -> list[fmpq]:
+        """The weights, 1 where there are none."""
+        return [ONE if w is None else w for w in self.weights]
+
     @cached_property
     def cotangents(self) -> list[fmpq]:
         return list(rationals(self.cotangent))
@@ -249,7 +254,9 @@ class Case:
         # beside a sample of the other class whose loss is 0, the mean is half of this one's, exactly
         assert batch.targets is not None
         other = np.full((1,), -4 * int(batch.targets[i]), batch.inputs[0].dtype)
-        pair = row.change(inputs=(np.concatenate([row.inputs[0], other]),), targets=np.array([batch.targets[i], -batch.targets[i]]))
+        pair = row.change(
+            inputs=(np.concatenate([row.inputs[0], other]),), targets=np.array([batch.targets[i], -batch.targets[i]])
+        )
         half = self._call(pair, reduction, None)
         return Output(value=2 * half.value, dtype=half.dtype)
 
@@ -265,7 +272,10 @@ class Case:
         shape = whole if reduction == "none" else ()
         if out.value.shape != shape:
             raise Unanswered(
-                batch, reduction, f"a result of shape {out.value.shape}", f"a result of shape {shape} for reduction {reduction!r}"
+                batch,
+                reduction,
+                f"a result of shape {out.value.shape}",
+                f"a result of shape {shape} for reduction {reduction!r}",
             )
         return out
 
@@ -296,7 +306,7 @@ def _joined(rows: list[Output]) -> Output:
     def stack(parts: list[tuple[Array, ...] | None]) -> tuple[Array, ...] | None:
         if any(p is None for p in parts):
             return None
-        return tuple(np.concatenate(xs) for xs in zip(*parts, strict=True))  # type: ignore[arg-type]
+        return tuple(np.concatenate(xs) for xs in zip(*(p for p in parts if p is not None), strict=True))
 
     return Output(
         value=np.array([r.value[()] for r in rows], dtype=rows[0].value.dtype),

@@ -29,8 +29,14 @@ class Contract:
 
 
 REFERENCE_POLICY = Contract(
-    kink="0", ties="first", bad_label="raise", bad_shape="raise", label_dtypes="all", empty_batch="nan",
-    mean_overflow="exact", accumulation="float32",
+    kink="0",
+    ties="first",
+    bad_label="raise",
+    bad_shape="raise",
+    label_dtypes="all",
+    empty_batch="nan",
+    mean_overflow="exact",
+    accumulation="float32",
 )
 
 

@@ -58,7 +58,9 @@ def inputs_untouched(case: Case) -> Judgement:
             out.judged += 1
             if reduction == "none" and len(before) != len(after):
                 continue
-            same = np.array_equal(before.astype(np.float64), after.astype(np.float64).reshape(before.shape), equal_nan=True)
+            same = np.array_equal(
+                before.astype(np.float64), after.astype(np.float64).reshape(before.shape), equal_nan=True
+            )
             if not same:
                 out.fail(Failure(case.batch, f"inputs as they were: {before.tolist()}", f"{after.tolist()}", reduction))
     return out
@@ -76,7 +78,13 @@ def strided(case: Case) -> Judgement:
         got = extended(case.call(case.batch.change(layout=layout), gradients=False).value)
         out.judged += 1
         if got != plain:
-            out.fail(Failure(case.batch.change(layout=layout), str([show(x) for x in plain]), f"{[show(x) for x in got]} for {layout} inputs"))
+            out.fail(
+                Failure(
+                    case.batch.change(layout=layout),
+                    str([show(x) for x in plain]),
+                    f"{[show(x) for x in got]} for {layout} inputs",
+                )
+            )
     return out
 
 
@@ -140,7 +148,11 @@ def empty_batch(case: Case) -> Judgement:
             right, text = False, f"raised {type(got).__name__}: {_first_line(got)}"
         else:
             values = got.value.astype(np.float64)
-            want = {"none": values.shape == (0,), "sum": values.shape == () and values == 0, "mean": bool(np.isnan(values).all())}
+            want = {
+                "none": values.shape == (0,),
+                "sum": values.shape == () and values == 0,
+                "mean": bool(np.isnan(values).all()),
+            }
             right, text = bool(want[reduction]), f"{values.tolist()}"
         if right:
             continue
@@ -162,7 +174,9 @@ def _bad_targets(case: Case) -> list[tuple[str, Array]]:
         for bad in (0, 2, -3):
             out.append((str(bad), np.where(np.arange(len(targets)) == 0, bad, targets)))
         out.append(("255 (uint8)", np.where(np.arange(len(targets)) == 0, 255, 1).astype(np.uint8)))
-        out.append(("nan", np.where(np.arange(len(targets)) == 0, np.nan, targets.astype(np.float32)).astype(np.float32)))
+        out.append(
+            ("nan", np.where(np.arange(len(targets)) == 0, np.nan, targets.astype(np.float32)).astype(np.float32))
+        )
     elif kind == "index":
         for bad in (-1, width, 10**6):
             out.append((str(bad), np.where(np.arange(len(targets)) == 0, bad, targets)))
@@ -191,12 +205,27 @@ def bad_label(case: Case) -> Judgement:
         out.judged += 1
         if isinstance(got, Output):
             value = got.value.astype(np.float64).ravel()
-            safe, text = bool(value.size == 0 or np.isnan(value[0])), f"label {name} is answered with {value[:1].tolist()}"
+            safe, text = (
+                bool(value.size == 0 or np.isnan(value[0])),
+                f"label {name} is answered with {value[:1].tolist()}",
+            )
             right = safe and case.subject.mode != "eager"
         else:
-            safe, right, text = True, isinstance(got, ValueError), f"label {name} raises {type(got).__name__}: {_first_line(got)}"
+            safe, right, text = (
+                True,
+                isinstance(got, ValueError),
+                f"label {name} raises {type(got).__name__}: {_first_line(got)}",
+            )
         if case.contract.bad_label == "raise" and not right:
-            out.fail(Failure(batch, "ValueError" if case.subject.mode == "eager" else "ValueError or NaN", text, wanted[0], sample=0))
+            out.fail(
+                Failure(
+                    batch,
+                    "ValueError" if case.subject.mode == "eager" else "ValueError or NaN",
+                    text,
+                    wanted[0],
+                    sample=0,
+                )
+            )
         elif not safe:
             out.convention = f"{text}: a wrong label trains silently"
     return out
@@ -252,7 +281,11 @@ def label_dtypes(case: Case) -> Judgement:
     kinds = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]
     refused = []
     for kind in kinds + (["float32"] if case.loss.margins.targets == "sign" else []):
-        keep = list(range(batch.size)) if not kind.startswith("u") else [i for i in range(batch.size) if np.min(batch.targets[i]) >= 0]
+        keep = (
+            list(range(batch.size))
+            if not kind.startswith("u")
+            else [i for i in range(batch.size) if np.min(batch.targets[i]) >= 0]
+        )
         if not keep:
             continue
         typed = batch.take(keep)

@@ -46,7 +46,8 @@ def law(**fields: object) -> Callable[[Callable[[Case], Judgement]], Callable[[C
 
     def enter(judge: Callable[[Case], Judgement]) -> Callable[[Case], Judgement]:
         name = judge.__name__
-        assert judge.__doc__ and name not in LAWS
+        assert judge.__doc__
+        assert name not in LAWS
         statement = " ".join(judge.__doc__.split())
         LAWS[name] = Law(name=name, statement=statement, judge=judge, **fields)  # type: ignore[arg-type]
         return judge

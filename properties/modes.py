@@ -24,8 +24,7 @@ def forward_slope(case: Case) -> Judgement:
     batch = case.batch
     slopes = None if case.seen.slope is None else extended(case.seen.slope)
     for i, e in enumerate(batch.evaluations):
-        w = batch.weights[i]
-        allowed = e.sub_gradients(w or ONE, 0 if w is None else 1)
+        allowed = e.sub_gradients(batch.scales[i], batch.weight is not None)
         if slopes is None or allowed is None or singular(e) or not in_range(allowed, batch.format.largest):
             continue
         tangent = [x for x in rows_of(batch.tangent, i) if isinstance(x, fmpq)]
@@ -33,7 +32,14 @@ def forward_slope(case: Case) -> Judgement:
         got = slopes[i]
         out.judged += 1
         if not isinstance(got, fmpq) or not low - slack <= got <= high + slack:
-            out.fail(Failure(batch, f"a slope in [{show(low)}, {show(high)}] along the tangent {show_row(tangent)}", show(got), sample=i))
+            out.fail(
+                Failure(
+                    batch,
+                    f"a slope in [{show(low)}, {show(high)}] along the tangent {show_row(tangent)}",
+                    show(got),
+                    sample=i,
+                )
+            )
         elif e.kinked and low != high and len(allowed.free) == 1:
             zero, full = (low, high) if abs(low) <= abs(high) else (high, low)
             seen = (got - zero) / (full - zero)
@@ -68,25 +74,31 @@ def second_derivative(case: Case) -> Judgement:
     for i, e in enumerate(batch.evaluations):
         if not e.finite or _near_break(e):
             continue
-        w = batch.weights[i]
-        scale = e.factor * batch.cotangents[i] * (w or ONE)
+        scale = e.factor * batch.cotangents[i] * batch.scales[i]
         tangent = [x for x in rows_of(batch.tangent, i) if isinstance(x, fmpq)]
         got = rows_of(case.seen.curvature, i)
         want, reach = [ZERO] * e.width, [ZERO] * e.width
         for t in e.terms:
-            second = _second(t.phi, t.term.z)  # type: ignore[arg-type]
+            second = _second(t.phi, t.z)
             along = sum((a * tangent[k] for k, a in t.term.gradient.items()), ZERO)
             size = sum((abs(a * tangent[k]) for k, a in t.term.gradient.items()), ZERO)
             for k, a in t.term.gradient.items():
                 want[k] += scale * second * a * along
                 reach[k] += abs(scale * second * a) * size
-        roundings = 8 + 2 * len(e.terms) + e.scalings + sum(not is_power_of_two(c) for t in e.terms for c in (_second(t.phi, t.term.z),) if c)  # type: ignore[arg-type]
+        roundings = (
+            8
+            + 2 * len(e.terms)
+            + e.scalings
+            + sum(not is_power_of_two(c) for t in e.terms for c in (_second(t.phi, t.z),) if c)
+        )
         relative = batch.format.gamma(roundings) or ONE
         out.judged += 1
         for g, exact, r in zip(got, want, reach, strict=True):
             out.measure(abs(g - exact) if isinstance(g, fmpq) else None, relative * r, batch.format.ulp(exact))
             if not isinstance(g, fmpq) or abs(g - exact) > relative * r + batch.arithmetic.underflow * (r != 0):
-                out.fail(Failure(batch, f"∇²ℓ v = {show_row(want)} for v = {show_row(tangent)}", show_row(got), sample=i))
+                out.fail(
+                    Failure(batch, f"∇²ℓ v = {show_row(want)} for v = {show_row(tangent)}", show_row(got), sample=i)
+                )
                 break
     return out
 
@@ -99,4 +111,4 @@ def _second(phi: object, z: fmpq) -> fmpq:
 def _near_break(e: Evaluation) -> bool:
     if len(e.active()) > 1:
         return True
-    return any(abs(t.term.z - b) <= t.error for t in e.terms for b in t.phi.breaks)  # type: ignore[operator]
+    return any(abs(t.z - b) <= t.error for t in e.terms for b in t.phi.breaks)

@@ -56,7 +56,9 @@ def _secant(times: int) -> Move:
     def move(batch: Batch) -> Batch:
         """Every score moved `times` steps of half the tangent."""
         return batch.change(
-            inputs=tuple(_add(x, times * t.astype(np.float64) / 2) for x, t in zip(batch.inputs, batch.tangent, strict=True))
+            inputs=tuple(
+                _add(x, times * t.astype(np.float64) / 2) for x, t in zip(batch.inputs, batch.tangent, strict=True)
+            )
         )
 
     return move

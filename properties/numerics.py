@@ -86,7 +86,8 @@ def signed_zero(case: Case) -> Judgement:
     if not any((x == 0).any() for x in batch.inputs):
         return out
     plus, minus = (
-        batch.change(inputs=tuple(np.where(x == 0, np.asarray(zero, x.dtype), x).astype(x.dtype) for x in batch.inputs)) for zero in (0.0, -0.0)
+        batch.change(inputs=tuple(np.where(x == 0, np.asarray(zero, x.dtype), x).astype(x.dtype) for x in batch.inputs))
+        for zero in (0.0, -0.0)
     )
     first, second = case.call(plus), case.call(minus)
     gradients = gradient_rows(first), gradient_rows(second)
@@ -135,5 +136,3 @@ def masked_classes(case: Case) -> Judgement:
         if rows is not None and any(isinstance(g, float) for g in rows[i]):
             out.fail(Failure(case.batch, "a finite gradient", show_row(rows[i]), sample=i))
     return out
-
-

@@ -19,12 +19,13 @@ _ALL = ("kink", "inside", "past", "random", "large")
 def reduced_interval(batch: Batch, reduction: str) -> Interval | None:
     """What a sum or mean of the batch may be; None where a sample has no bound, or a mean's sum overflows."""
     intervals = batch.intervals
-    if any(i is None or not isinstance(i.center, fmpq) for i in intervals) or not intervals:
-        return None
+    centers = [i.center for i in intervals if i is not None and isinstance(i.center, fmpq)]
     n = len(intervals)
-    center = sum((i.center for i in intervals), ZERO)  # type: ignore[union-attr]
-    each = sum((i.bound for i in intervals), ZERO)  # type: ignore[union-attr]
-    size = sum((e.magnitude() * abs(w or ONE) for e, w in zip(batch.evaluations, batch.weights, strict=True)), ZERO)
+    if len(centers) < n or n == 0:
+        return None
+    center = sum(centers, ZERO)
+    each = sum((i.bound for i in intervals if i is not None), ZERO)
+    size = sum((e.magnitude() * abs(w) for e, w in zip(batch.evaluations, batch.scales, strict=True)), ZERO)
     if size >= batch.format.largest and (reduction == "mean" or center < batch.format.overflow):
         return None
     divisor = n if reduction == "mean" else 1
@@ -110,15 +111,16 @@ def mean_overflow(case: Case) -> Judgement:
     out = Judgement()
     batch = case.batch
     limit = batch.format.largest
-    finite = [i for i, (e, p) in enumerate(zip(batch.evaluations, batch.intervals, strict=True)) if e.finite and p is not None]
-    big = [i for i in finite if batch.intervals[i].center > limit / 64 and batch.weight is None]  # type: ignore[union-attr,operator]
-    big = [i for i in big if batch.intervals[i].high != math.inf]  # type: ignore[union-attr]
+    batch = batch.change(weight=None)
+    pairs = list(enumerate(zip(batch.evaluations, batch.intervals, strict=True)))
+    big = [i for i, (e, p) in pairs if e.finite and p is not None and p.high != math.inf and p.center > limit / 64]  # type: ignore[operator]
     if not big:
         return out
     copies = 128
     many = batch.take([big[0]] * copies)
     interval = many.intervals[0]
-    assert interval is not None and isinstance(interval.center, fmpq)
+    assert interval is not None
+    assert isinstance(interval.center, fmpq)
     exact = interval.center
     got = extended(case.call(many, "mean", gradients=False).value)[0]
     out.judged += 1
@@ -166,5 +168,3 @@ def accumulation(case: Case) -> Judgement:
 def batch_ulp(case: Case, value: fmpq) -> fmpq:
     """One rounding of the result to the dtype, of the value and of the sum."""
     return case.batch.format.ulp(value)
-
-

@@ -10,7 +10,7 @@ from flint import fmpq
 
 from hingeproof.properties.case import ZERO, Batch, Case, Failure, Judgement, extended, show
 from hingeproof.properties.law import law
-from hingeproof.reference_impls.formats import to_float
+from hingeproof.reference_impls.formats import Extended, to_float
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Interval
 
@@ -58,7 +58,9 @@ SIBLINGS = {
     "squared_hinge": Relation("hinge", _same, lambda v, k: v * v, "hinge²"),
     "squared_epsilon_insensitive": Relation("epsilon_insensitive", _same, lambda v, k: v * v, "epsilon_insensitive²"),
     "perceptron": Relation("hinge", _same, lambda v, k: v, "hinge with margin 0", {"margin": 0}),
-    "multiclass_perceptron": Relation("crammer_singer", _same, lambda v, k: v, "crammer_singer with margin 0", {"margin": 0}),
+    "multiclass_perceptron": Relation(
+        "crammer_singer", _same, lambda v, k: v, "crammer_singer with margin 0", {"margin": 0}
+    ),
     "margin_ranking": Relation("hinge", _ranking_score, lambda v, k: v, "hinge of x1 − x2"),
     "ramp": Relation("hinge", _same, lambda v, k: min(v, fmpq(1)), "min(1, hinge)", {"margin": 1}),
 }
@@ -70,7 +72,9 @@ def _judge(case: Case, relation: Relation) -> Judgement:
     if any(n in batch.params and batch.params[n] != v for n, v in (relation.params or {}).items() if n == "p"):
         return out
     partner = LOSSES[relation.partner]
-    params = {n: batch.params.get(n, v) for n, v in partner.defaults.items()} | {n: fmpq(v) for n, v in (relation.params or {}).items()}
+    params = {n: batch.params.get(n, v) for n, v in partner.defaults.items()} | {
+        n: fmpq(v) for n, v in (relation.params or {}).items()
+    }
     other = relation.rebuild(batch).change(loss=partner, params={n: params[n] for n in partner.parameters})
     rounded = relation.rebuild is not _same
     got = extended(case.call(batch, gradients=False).value)
@@ -78,14 +82,16 @@ def _judge(case: Case, relation: Relation) -> Judgement:
     width = fmpq(batch.width)
     for i, (mine, v) in enumerate(zip(got, theirs, strict=True)):
         p, q = batch.intervals[i], other.intervals[i]
-        if p is None or q is None or not all(isinstance(x, fmpq) for x in (mine, v, p.center, q.center)):
+        if p is None or q is None or not isinstance(p.center, fmpq) or not isinstance(q.center, fmpq):
+            continue
+        if not isinstance(mine, fmpq) or not isinstance(v, fmpq):
             continue
         out.judged += 1
         claimed = relation.value(v, width)
         reach = _reach(relation, q, width)
         if rounded:  # the difference of scores was rounded before the partner saw it: φ moves by at most L times that
             reach += _moved(batch, other, i)
-        if abs(mine - claimed) > p.bound + reach:  # type: ignore[operator]
+        if abs(mine - claimed) > p.bound + reach:
             out.fail(Failure(batch, f"{show(claimed)}, that is {relation.text}", show(mine), sample=i))
     return out
 
@@ -100,7 +106,7 @@ def _moved(batch: Batch, other: Batch, i: int) -> fmpq:
     a, b = batch.evaluations[i].terms, other.evaluations[i].terms
     if len(a) != 1 or len(b) != 1:
         return ZERO
-    return abs(a[0].term.z - b[0].term.z)  # type: ignore[arg-type]
+    return abs(a[0].z - b[0].z)
 
 
 @law(
@@ -114,7 +120,10 @@ def two_classes(case: Case) -> Judgement:
         batch = case.batch
         assert batch.targets is not None
         narrow = batch.change(
-            inputs=(np.ascontiguousarray(batch.inputs[0][:, :2]),), targets=batch.targets % 2, class_weight=None, weight=None
+            inputs=(np.ascontiguousarray(batch.inputs[0][:, :2]),),
+            targets=batch.targets % 2,
+            class_weight=None,
+            weight=None,
         )
         case = Case(case.subject, narrow, case.contract, case.pool)
     return _judge(case, TWO_CLASSES[case.loss.name])
@@ -139,7 +148,7 @@ def margin_sweep(case: Case) -> Judgement:
     """Over margins −½, 0, ½, 1, 2 the value is right at each and never falls as the margin grows."""
     out = Judgement()
     margins = sorted(fmpq(int(float(t) * 2), 2) for t in case.loss.choices["margin"])
-    before: list[object] = []
+    before: list[Extended] = []
     for margin in margins:
         batch = case.batch.change(params={**case.batch.params, "margin": margin})
         got = extended(case.call(batch, gradients=False).value)
@@ -149,7 +158,8 @@ def margin_sweep(case: Case) -> Judgement:
             out.judged += 1
             if not interval.allows(v):
                 out.fail(Failure(batch, f"{show(interval.center)} at margin {to_float(margin)}", show(v), sample=i))
-            if before and isinstance(before[i], fmpq) and isinstance(v, fmpq) and v < before[i] - 2 * interval.bound:  # type: ignore[operator]
-                out.fail(Failure(batch, f"no less than {show(before[i])}, the value at a smaller margin", show(v), sample=i))
-        before = list(got)
+            last = before[i] if before else None
+            if isinstance(last, fmpq) and isinstance(v, fmpq) and v < last - 2 * interval.bound:
+                out.fail(Failure(batch, f"no less than {show(last)}, the value at a smaller margin", show(v), sample=i))
+        before = got
     return out

@@ -43,8 +43,8 @@ def predicted(e: Evaluation, multiplier: fmpq, kink: str, ties: str) -> list[fmp
     out = [ZERO] * e.width
     active: list[Judged] = list(e.terms)
     if e.loss.aggregate == "max":
-        highest = max((t.phi(t.term.z) for t in e.terms), default=ZERO)  # type: ignore[arg-type]
-        active = [t for t in e.terms if t.phi(t.term.z) == highest]  # type: ignore[arg-type]
+        highest = max((t.phi(t.z) for t in e.terms), default=ZERO)
+        active = [t for t in e.terms if t.phi(t.z) == highest]
         if highest > 0 and len(active) > 1 and ties != "first":
             return None
         active = active[:1]
@@ -70,8 +70,7 @@ def kink_selection(case: Case) -> Judgement:
     out = Judgement()
     kink, ties = case.contract.kink, case.contract.ties
     for i, e, allowed, got in sets(case):
-        weight = case.batch.weights[i]
-        multiplier = case.batch.cotangents[i] * (ONE if weight is None else weight)
+        multiplier = case.batch.cotangents[i] * case.batch.scales[i]
         if multiplier == 0 or not (e.kinked or singular(e) or _tied(e) or _computed_zero(case, i, e)):
             continue
         out.judged += 1
@@ -87,8 +86,8 @@ def kink_selection(case: Case) -> Judgement:
 def _tied(e: Evaluation) -> bool:
     if e.loss.aggregate != "max" or any(t.error for t in e.terms):
         return False
-    highest = max((t.phi(t.term.z) for t in e.terms), default=ZERO)  # type: ignore[arg-type]
-    return bool(highest > 0 and sum(t.phi(t.term.z) == highest for t in e.terms) > 1)  # type: ignore[arg-type]
+    highest = max((t.phi(t.z) for t in e.terms), default=ZERO)
+    return bool(highest > 0 and sum(t.phi(t.z) == highest for t in e.terms) > 1)
 
 
 def _computed_zero(case: Case, i: int, e: Evaluation) -> bool:
@@ -97,7 +96,13 @@ def _computed_zero(case: Case, i: int, e: Evaluation) -> bool:
 
 
 def _judge(
-    case: Case, out: Judgement, i: int, e: Evaluation, allowed: SubGradients, got: list[Extended], want: list[fmpq] | None
+    case: Case,
+    out: Judgement,
+    i: int,
+    e: Evaluation,
+    allowed: SubGradients,
+    got: list[Extended],
+    want: list[fmpq] | None,
 ) -> None:
     if case.contract.kink == "any" or (want is None and not singular(e)):
         return

@@ -109,8 +109,8 @@ class Spec:
     def decode(self, focus: str, size: int, width: int, data: bytes) -> Batch:
         source = Bytes(data)
         params = source.pick(self.parameter_sets)
-        with_weight = "weight" in self.settable and source.byte() % 3 == 2
-        with_class_weight = "class_weight" in self.settable and source.byte() % 3 == 2
+        with_weight = "weight" in self.settable and source.byte() % 2 == 1
+        with_class_weight = "class_weight" in self.settable and source.byte() % 2 == 1
         dtype = NUMPY_DTYPES[self.format.name]
         rows, targets, cotangents, weights, tangents = [], [], [], [], []
         for _ in range(size):
@@ -144,11 +144,12 @@ class Spec:
         """One margin on the focus; the break points of φ are where something can go wrong."""
         phi = self.loss.shape(label, params)
         breaks = list(phi.breaks) or [ZERO]
-        at = source.pick([*phi.kinks, *(b for b in breaks if b not in phi.kinks)])
+        at: fmpq = source.pick([*phi.kinks, *(b for b in breaks if b not in phi.kinks)])
         kind = source.byte()
+        sign = -1 if kind & 1 else 1
         fmt = self.format
         if focus in ("kink", "ties", "masked") or (focus != "random" and kind % 8 == 7):
-            return at if kind % 4 < 3 else at + _DYADICS[kind % len(_DYADICS)]  # type: ignore[no-any-return]
+            return at if kind % 4 < 3 else at + _DYADICS[kind % len(_DYADICS)]
         if focus == "ulp":
             step = (1, -1, 2, -2)[kind % 4]
             return fmpq(*fmt.step(to_float(fmt.round(at)), step).as_integer_ratio())
@@ -157,24 +158,24 @@ class Spec:
             i = costly[(kind // 16) % len(costly)]
             size = _SIZES[kind % len(_SIZES)]
             if 0 < i < len(phi.breaks):
-                return phi.breaks[i - 1] + (phi.breaks[i] - phi.breaks[i - 1]) * (1 + kind % 7) / 8  # type: ignore[no-any-return]
-            return breaks[0] - size if i == 0 else breaks[-1] + size  # type: ignore[no-any-return]
+                return phi.breaks[i - 1] + (phi.breaks[i] - phi.breaks[i - 1]) * (1 + kind % 7) / 8
+            return breaks[0] - size if i == 0 else breaks[-1] + size
         if focus == "past":
             flat = [i for i, p in enumerate(phi.pieces) if not any(p)]
             if flat and flat[-1] < len(phi.breaks):  # a tube: φ is 0 between two breaks, not past the last
                 low, high = phi.breaks[flat[-1] - 1], phi.breaks[flat[-1]]
                 return low + (high - low) * (kind % 9) / 8
-            return breaks[-1] + _SIZES[kind % len(_SIZES)]  # type: ignore[no-any-return]
+            return breaks[-1] + _SIZES[kind % len(_SIZES)]
         if focus == "random":
             mantissa = sum(source.byte() << (8 * i) for i in range(7))
-            return (-1) ** (kind & 1) * fmpq(mantissa) * power_of_two((kind >> 1) % 12 - 58)
+            return sign * fmpq(mantissa) * power_of_two((kind >> 1) % 12 - 58)
         if focus == "small":
             tiny = (ZERO, fmt.subnormal, ZERO, fmt.tiny, fmt.tiny - fmt.subnormal, 3 * fmt.subnormal, fmt.tiny * 2)
-            return (-1) ** (kind & 1) * tiny[(kind >> 1) % len(tiny)]
+            return sign * tiny[(kind >> 1) % len(tiny)]
         if focus == "large":
-            halves = (power_of_two(fmt.emax // 2 + 1), power_of_two(fmt.emax // 2))
+            halves = (power_of_two(fmt.emax // 2), power_of_two(fmt.emax // 2 + 1), power_of_two(fmt.emax // 2 - 1))
             large = (fmt.largest, power_of_two(fmt.emax), *halves, fmt.largest / 2, 3 * power_of_two(fmt.emax - 5))
-            return (-1) ** (kind & 1) * large[(kind >> 1) % len(large)]
+            return sign * large[(kind >> 1) % len(large)]
         special: tuple[Extended, ...] = (math.nan, math.inf, -math.inf)
         return special[kind % 3] if kind % 2 == 0 else _SIZES[kind % len(_SIZES)]
 
@@ -184,12 +185,14 @@ _SIZES = tuple(fmpq(n, 8) for n in (8, 4, 1, 16, 2, 12, 24, 3, 40))
 _BASES = tuple(fmpq(n, 4) for n in (0, 4, -4, 2, 6, -10, 1, 0))
 _COTANGENTS = (1.0, -1.0, 0.5, 2.0, -3.0, 0.75, 0.0, 1.25, -0.625)
 _TANGENTS = (1.0, -1.0, 0.5, 0.0, 2.0, -0.25)
-_WEIGHTS = (1.0, 2.0, 0.5, 3.0, 0.75, 1.375)
+_WEIGHTS = (1.0, 2.0, 0.5, 3.0, 0.75, 1.375, 0.0)
 # Pythagorean legs: their norms are exact in every dtype
 _LEGS = ((3, 4), (0, 1), (2, 0), (6, 8), (5, 12), (-3, 4), (0, -3), (1, 1), (0, 0), (8, -6), (2, 1))
 
 
-def _binary_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes) -> tuple[list[Extended], Any]:
+def _binary_sample(
+    spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes
+) -> tuple[list[Extended], Any]:
     sign = source.pick((1, -1))
     z = spec.margin(focus, sign if spec.loss.labels_decide else None, params, source)
     if focus == "small" and z == 0 and sign < 0:
@@ -197,19 +200,25 @@ def _binary_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, 
     return [z if sign > 0 or spec.loss.margins.name == "score" else -z], sign
 
 
-def _ranking_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes) -> tuple[list[Extended], Any]:
+def _ranking_sample(
+    spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes
+) -> tuple[list[Extended], Any]:
     sign, z = source.pick((1, -1)), spec.margin(focus, None, params, source)
     base = ZERO if focus in ("ulp", "small", "large") else source.pick(_BASES)
     return [_plus(base, z if sign > 0 else -z), base], sign
 
 
-def _residual_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes) -> tuple[list[Extended], Any]:
+def _residual_sample(
+    spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes
+) -> tuple[list[Extended], Any]:
     z = spec.margin(focus, None, params, source)
     base = ZERO if focus in ("kink", "ulp", "small", "large") else source.pick(_BASES)
     return [_plus(base, z)], base
 
 
-def _class_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes) -> tuple[list[Extended], Any]:
+def _class_sample(
+    spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes
+) -> tuple[list[Extended], Any]:
     c = source.byte() % width
     base = ZERO if focus in ("ulp", "small", "large") else source.pick(_BASES)
     tied = spec.margin(focus, None, params, source)
@@ -228,7 +237,9 @@ def _class_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, s
     return row, c
 
 
-def _multilabel_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes) -> tuple[list[Extended], Any]:
+def _multilabel_sample(
+    spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes
+) -> tuple[list[Extended], Any]:
     marks = source.byte()
     labels = [k for k in range(width) if marks >> k & 1]
     base = ZERO if focus in ("ulp", "small", "large") else source.pick(_BASES)
@@ -257,7 +268,9 @@ def _noise(spec: Spec, source: Bytes) -> fmpq:
     return z
 
 
-def _triplet_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes) -> tuple[list[Extended], Any]:
+def _triplet_sample(
+    spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes
+) -> tuple[list[Extended], Any]:
     if focus == "random":
         return [_noise(spec, source) for _ in range(3 * width)], None
     anchor = [source.pick(_BASES) for _ in range(width)]
@@ -265,7 +278,7 @@ def _triplet_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int,
     z = spec.margin(focus, None, params, source)
     assert isinstance(z, fmpq)
     p = int(params["p"].p)
-    norm = sum(abs(x) for x in far) if p == 1 else _root(sum(x * x for x in far))
+    norm = sum(abs(x) for x in far) if p == 1 else _root(sum((x * x for x in far), ZERO))
     near = max(norm - z, ZERO)
     side = source.byte() % width
     positive = [a + (near if k == side else ZERO) for k, a in enumerate(anchor)]
@@ -277,7 +290,9 @@ def _root(q: fmpq) -> fmpq:
     return fmpq(*math.sqrt(to_float(q)).as_integer_ratio())
 
 
-def _cosine_sample(spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes) -> tuple[list[Extended], Any]:
+def _cosine_sample(
+    spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes
+) -> tuple[list[Extended], Any]:
     sign = source.pick((1, -1))
     if focus == "random":
         return [_noise(spec, source) for _ in range(2 * width)], sign
@@ -326,7 +341,7 @@ def strata(e: Evaluation) -> set[str]:
     if len(e.terms) < _expected_terms(e):
         out.add("masked")
     fmt = e.arithmetic.format
-    margins = [t.term.z for t in e.terms if isinstance(t.term.z, fmpq)]
+    margins = [t.z for t in e.terms]
     if len(set(margins)) < len(margins):
         out.add("ties")
     for t, z in zip(e.terms, margins, strict=True):
@@ -335,7 +350,7 @@ def strata(e: Evaluation) -> set[str]:
             out.add("kink")
         elif any(abs(z - k) <= 2 * max(fmt.ulp(k), fmt.ulp(z)) for k in kinks):
             out.add("ulp")
-        out.add("past" if t.exact_slopes == (0, 0) and t.phi(z) == 0 else "inside")
+        out.add("past" if t.flat and t.high == 0 else "inside")
         if 0 < abs(z) <= fmt.tiny:
             out.add("small")
         if abs(z) >= power_of_two(fmt.emax // 2):

@@ -17,7 +17,13 @@ _FOCI = ("kink", "inside", "random")
 
 
 def agree(
-    case: Case, out: Judgement, moved: Batch, order: Sequence[int], got: Sequence[Extended], scale: fmpq | int = 1, strict: bool = True
+    case: Case,
+    out: Judgement,
+    moved: Batch,
+    order: Sequence[int],
+    got: Sequence[Extended],
+    scale: fmpq | int = 1,
+    strict: bool = True,
 ) -> None:
     """Values at the moved batch against the first batch's: bit for bit where one rounding makes them, else within both bounds.
 
@@ -61,7 +67,11 @@ def label_flip(case: Case) -> Judgement:
 def batch_permutation(case: Case) -> Judgement:
     """Permuting the batch permutes values and gradients."""
     out = Judgement()
-    order = [(3 * i + 1) % case.batch.size for i in range(case.batch.size)] if case.batch.size % 3 else list(range(case.batch.size))[::-1]
+    order = (
+        [(3 * i + 1) % case.batch.size for i in range(case.batch.size)]
+        if case.batch.size % 3
+        else list(range(case.batch.size))[::-1]
+    )
     batch = case.batch.take(order)
     seen = case.call(batch)
     agree(case, out, batch, order, extended(seen.value))
@@ -72,10 +82,15 @@ def batch_permutation(case: Case) -> Judgement:
 
 
 def _same_gradients(
-    case: Case, out: Judgement, batch: Batch, order: Sequence[int], first: list[list[Extended]], rows: list[list[Extended]]
+    case: Case,
+    out: Judgement,
+    batch: Batch,
+    order: Sequence[int],
+    first: list[list[Extended]],
+    rows: list[list[Extended]],
 ) -> None:
     for j, i in enumerate(order):
-        allowed = case.batch.evaluations[i].sub_gradients(abs(case.batch.cotangents[i] * (case.batch.weights[i] or 1)), 1)
+        allowed = case.batch.evaluations[i].sub_gradients(abs(case.batch.cotangents[i] * case.batch.scales[i]), 1)
         if allowed is None:
             continue
         for a, b, box in zip(first[i], rows[j], allowed.box, strict=True):
@@ -156,7 +171,14 @@ def scaling(case: Case) -> Judgement:
             out.judged += 1
             want = factor**degree * a
             if b != want:
-                out.fail(Failure(scaled, f"{show(want)}, {factor**degree} × the value at a quarter of the scale", show(b), sample=i))
+                out.fail(
+                    Failure(
+                        scaled,
+                        f"{show(want)}, {factor**degree} × the value at a quarter of the scale",
+                        show(b),
+                        sample=i,
+                    )
+                )
     return out
 
 
@@ -167,11 +189,18 @@ def _in_range(batch: Batch, i: int) -> bool:
     if any(isinstance(x, float) for x in row) or not batch.evaluations[i].finite:
         return False
     small = 256 if batch.format.name == "float16" else 2**20
-    return all(x == 0 or (abs(x) ** 2 > edge if batch.format.name != "float16" else abs(x) > fmpq(1, 64)) and abs(x) < small for x in row)
+    return all(
+        x == 0 or ((abs(x) ** 2 > edge if batch.format.name != "float16" else abs(x) > fmpq(1, 64)) and abs(x) < small)
+        for x in row
+    )
 
 
 def _normal(batch: Batch, value: fmpq) -> bool:
-    return value == 0 or abs(value) > batch.format.tiny * (1 << batch.format.precision) or batch.evaluations[0].value_roundings <= 1
+    return (
+        value == 0
+        or abs(value) > batch.format.tiny * (1 << batch.format.precision)
+        or batch.evaluations[0].value_roundings <= 1
+    )
 
 
 @law(

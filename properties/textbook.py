@@ -66,7 +66,9 @@ def textbook_multiclass_example(case: Case) -> Judgement:
         return out
     # the chapter's scores meet every margin; the last row is one that does not: (1 + .5) / 3
     batch = _batch(case, [[3.0, 1.0, 0.5], [0.0, 4.0, 1.0], [1.0, 1.0, 0.5]], [0, 1, 0])
-    for i, (v, want) in enumerate(zip(extended(case.call(batch, gradients=False).value), (fmpq(0), fmpq(0), fmpq(1, 2)), strict=True)):
+    for i, (v, want) in enumerate(
+        zip(extended(case.call(batch, gradients=False).value), (fmpq(0), fmpq(0), fmpq(1, 2)), strict=True)
+    ):
         out.judged += 1
         if not isinstance(v, fmpq) or abs(v - want) > 2 * batch.format.ulp(fmpq(1, 2)):
             out.fail(Failure(batch, f"{show(want)}: the sum divided by K = 3", show(v), sample=i))
@@ -110,7 +112,11 @@ def cross_entropy_never_zero(case: Case) -> Judgement:
     for i, v in enumerate(extended(seen.value)):
         out.judged += 1
         if v != 0 or (rows is not None and any(g != 0 for g in rows[i])):
-            out.fail(Failure(batch, "0 with gradient 0", f"{show(v)}, gradient {show_row(rows[i]) if rows else '?'}", sample=i))
+            out.fail(
+                Failure(
+                    batch, "0 with gradient 0", f"{show(v)}, gradient {show_row(rows[i]) if rows else '?'}", sample=i
+                )
+            )
         if not all(x > 0 for x in cross[i]):
             out.fail(Failure(batch, "cross-entropy and its slope's size > 0", str(cross[i]), sample=i))
     return out

@@ -7,6 +7,7 @@ from flint import fmpq
 from hingeproof.properties.case import ZERO, Batch, Case, Failure, Judgement, show
 from hingeproof.properties.law import law
 from hingeproof.properties.moves import Moved, away, moved, secant
+from hingeproof.reference_impls.formats import Extended
 from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.oracle import Evaluation, Interval
 
@@ -99,7 +100,7 @@ def bounds_zero_one(case: Case) -> Judgement:
     for i, (e, interval, got) in enumerate(zip(batch.evaluations, batch.intervals, case.values, strict=True)):
         if not e.finite or interval is None or batch.weight is not None or not isinstance(interval.low, fmpq):
             continue
-        wrong = any(t.phi.bounds_zero_one and t.term.z <= 0 for t in e.terms)
+        wrong = any(t.phi.bounds_zero_one and t.z <= 0 for t in e.terms)
         if wrong:
             out.judged += 1
             if isinstance(got, fmpq) and got < min(fmpq(1), interval.low):
@@ -115,6 +116,11 @@ def _pairs(case: Case, move: Moved) -> list[tuple[int, Evaluation, Evaluation, I
         for i, (a, b, p, q) in enumerate(rows)
         if a.finite and b.finite and p and q and isinstance(p.center, fmpq) and isinstance(q.center, fmpq)
     ]
+
+
+def _halfway(x: Extended, y: Extended, z: Extended) -> bool:
+    """Is y exactly between x and z?"""
+    return isinstance(x, fmpq) and isinstance(y, fmpq) and isinstance(z, fmpq) and bool(x + z == 2 * y)
 
 
 def _slack(*intervals: Interval) -> fmpq:
@@ -136,7 +142,9 @@ def monotone(case: Case) -> Judgement:
         out.judged += 1
         slack = ZERO if max(a.value_roundings, b.value_roundings) <= 1 and case.batch.weight is None else _slack(p, q)
         if isinstance(before, fmpq) and isinstance(after, fmpq) and after > before + slack:
-            out.fail(Failure(move.batch, f"at most {show(before)}, the value at smaller margins", show(after), sample=i))
+            out.fail(
+                Failure(move.batch, f"at most {show(before)}, the value at smaller margins", show(after), sample=i)
+            )
     return out
 
 
@@ -155,14 +163,16 @@ def convex(case: Case) -> Judgement:
     for i, _, _, p, q in _pairs(case, middle):
         r = far.batch.intervals[i]
         row, mid, end = case.batch.rows[i], middle.batch.rows[i], far.batch.rows[i]
-        if r is None or any(isinstance(x, float) or x + z != 2 * y for x, y, z in zip(row, mid, end, strict=True)):
+        if r is None or not all(map(_halfway, row, mid, end)):
             out.leave_out("the three points are not exactly collinear")
             continue
         a, b, c = case.values[i], middle.values[i], far.values[i]
         if isinstance(a, fmpq) and isinstance(b, fmpq) and isinstance(c, fmpq):
             out.judged += 1
             if 2 * b > a + c + 2 * q.bound + _slack(p, r):
-                out.fail(Failure(middle.batch, f"at most {show((a + c) / 2)}, the mean of both ends", show(b), sample=i))
+                out.fail(
+                    Failure(middle.batch, f"at most {show((a + c) / 2)}, the mean of both ends", show(b), sample=i)
+                )
     return out
 
 
@@ -180,12 +190,17 @@ def lipschitz(case: Case) -> Judgement:
         if not (isinstance(before, fmpq) and isinstance(after, fmpq) and len(a.terms) == len(b.terms)):
             continue
         out.judged += 1
-        steps = [(t.phi.lipschitz or ZERO) * abs(t.term.z - u.term.z) for t, u in zip(a.terms, b.terms, strict=True)]
+        steps = [(t.phi.lipschitz or ZERO) * abs(t.z - u.z) for t, u in zip(a.terms, b.terms, strict=True)]
         reach = a.factor * (max(steps, default=ZERO) if a.loss.aggregate == "max" else sum(steps, ZERO))
-        allowed = reach * abs(case.batch.weights[i] or 1) + _slack(p, q)
+        allowed = reach * abs(case.batch.scales[i]) + _slack(p, q)
         if abs(after - before) > allowed:
             out.fail(
-                Failure(move.batch, f"within {show(allowed)} of {show(before)}, the value before the step", show(after), sample=i)
+                Failure(
+                    move.batch,
+                    f"within {show(allowed)} of {show(before)}, the value before the step",
+                    show(after),
+                    sample=i,
+                )
             )
     return out
 

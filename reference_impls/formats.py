@@ -110,7 +110,7 @@ class Format:
             if q != 0 and (q > 0) != up and is_power_of_two(q) and abs(q) > self.tiny:
                 size = size / 2  # the spacing halves below a power of two
             q = q + size if up else q - size
-        return to_float(q)
+        return to_float(self.round(q))
 
 
 def to_float(q: Extended) -> float:

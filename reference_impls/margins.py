@@ -181,7 +181,9 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
     eps, p, margin = params.get("eps", ZERO), int(params["p"].p), params["margin"]
     relative = _gamma(fmt, width + 6)
     with ctx.workprec(_BITS):
-        distances, gradients, errors = [], {}, {}
+        distances: list[arb] = []
+        gradients: dict[int, fmpq] = {}
+        errors: dict[int, fmpq] = {}
         total = abs(margin)
         singular = False
         for sign, other, offset in ((-1, near, width), (1, far, 2 * width)):
@@ -211,7 +213,7 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
 
 
 def _norms_exact(a: list[fmpq], others: tuple[list[fmpq], ...], p: int, margin: fmpq, fmt: Format) -> bool:
-    """Do the sums in both norms, their roots and their difference fit the format, in every order? (Small dyadic rows.)"""
+    """Do the sums in both norms, their roots and their difference fit the format, in every order? (Small dyadics.)"""
     norms = []
     for other in others:
         diff = [x - y for x, y in zip(a, other, strict=True)]

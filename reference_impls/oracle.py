@@ -14,7 +14,7 @@ from functools import cached_property
 
 from flint import fmpq
 
-from hingeproof.reference_impls.formats import Extended, Format, is_power_of_two
+from hingeproof.reference_impls.formats import Extended, Format, is_power_of_two, to_float
 from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.margins import Row, Term
 from hingeproof.reference_impls.phi import Phi
@@ -25,7 +25,7 @@ ZERO, ONE = fmpq(0), fmpq(1)
 
 @dataclass(frozen=True)
 class Interval:
-    """What may be answered: a computed number in [low, high]; `center` is the exact result, `bound` its derived error."""
+    """What may be answered: a number in [low, high]; `center` is the exact result, `bound` its derived error."""
 
     low: Extended
     high: Extended
@@ -67,7 +67,9 @@ class Arithmetic:
         """The absolute error of one operation whose result is below the normal range."""
         return self.format.tiny if self.flush else self.format.subnormal
 
-    def enclose(self, low: fmpq, high: fmpq, center: fmpq, roundings: int, magnitude: fmpq, scale: fmpq) -> Interval | None:
+    def enclose(
+        self, low: fmpq, high: fmpq, center: fmpq, roundings: int, magnitude: fmpq, scale: fmpq
+    ) -> Interval | None:
         """The answers that `roundings` roundings of relative size u on `magnitude` may give; None: no bound exists.
 
         One rounding of an interval's end is monotone, so it is applied, not bounded: half an ulp, strictly.
@@ -105,6 +107,7 @@ class Judged:
     """One term: its margin, and φ and φ′ over the margins that an implementation may have computed."""
 
     term: Term
+    z: fmpq
     phi: Phi
     low: fmpq
     high: fmpq
@@ -112,6 +115,11 @@ class Judged:
     exact_slopes: tuple[fmpq, fmpq]
     magnitude: fmpq
     error: fmpq
+
+    @property
+    def flat(self) -> bool:
+        """Is the only slope that an implementation may see 0?"""
+        return self.slopes[0] == 0 and self.slopes[1] == 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,7 @@ class Evaluation:
     def value(self) -> Extended:
         if self.infinite is not None:
             return self.infinite
-        values = [t.phi(t.term.z) for t in self.terms if isinstance(t.term.z, fmpq)]
+        values = [t.phi(t.z) for t in self.terms]
         if self.loss.aggregate == "max":
             return self.factor * max([*values, ZERO])
         return self.factor * sum(values, ZERO)
@@ -162,7 +170,13 @@ class Evaluation:
     def peak(self) -> fmpq:
         """The largest intermediate result that some order of evaluation forms; past the format's end no bound holds."""
         total = sum((t.magnitude for t in self.terms), ZERO)
-        return max([total, total * self.factor * (self.width if self.loss.per_class else 1), *(t.phi.peak(t.term.z) for t in self.terms if isinstance(t.term.z, fmpq))])
+        return max(
+            [
+                total,
+                total * self.factor * (self.width if self.loss.per_class else 1),
+                *(t.phi.peak(t.z) for t in self.terms),
+            ]
+        )
 
     def exact_bounds(self) -> tuple[fmpq, fmpq]:
         """The least and greatest value that margins within their errors give, before other roundings."""
@@ -175,9 +189,10 @@ class Evaluation:
 
     def interval(self, weight: fmpq | None = None, more: int = 0) -> Interval | None:
         """The values that may be answered for this sample, times a weight; None where no bound can be derived."""
-        if not isinstance(self.value, fmpq):
-            return Interval(self.value, self.value, self.value)
         w = ONE if weight is None else weight
+        if not isinstance(self.value, fmpq):
+            infinite = self.value * to_float(w)
+            return Interval(infinite, infinite, infinite)
         n = self.value_roundings + (weight is not None) + more
         low, high = sorted(e * w for e in self.exact_bounds())
         if self.peak * max(abs(w), ONE) >= self.arithmetic.format.largest and n > 1:
@@ -202,7 +217,7 @@ class Evaluation:
         if self.loss.aggregate != "max":
             return []
         floor = max([t.low for t in self.terms] + [ZERO])
-        out: list[Judged | None] = [t for t in self.terms if t.high >= floor and (t.high > 0 or t.slopes != (0, 0))]
+        out: list[Judged | None] = [t for t in self.terms if t.high >= floor and (t.high > 0 or not t.flat)]
         if floor == 0:
             out.append(None)
         return out
@@ -263,10 +278,12 @@ def _amplification(e: Evaluation) -> fmpq:
 
 
 def _mixed(t: Judged) -> bool:
-    z = t.term.z
-    if not isinstance(z, fmpq):
-        return False
-    return any(abs(z - kink) <= t.error for kink in t.phi.kinks)
+    return any(abs(t.z - kink) <= t.error for kink in t.phi.kinks)
+
+
+def _size(x: Extended) -> fmpq:
+    """|x|, 0 where x is not finite."""
+    return abs(x) if isinstance(x, fmpq) else ZERO
 
 
 def _coefficient_roundings(c: fmpq) -> int:
@@ -322,19 +339,22 @@ def evaluate(
     if class_weight is not None:
         factor *= class_weight[int(target)]  # type: ignore[call-overload]
     phi = loss.shape(int(target) if loss.labels_decide else None, params)  # type: ignore[call-overload]
-    judged, infinite = [], []
+    judged: list[Judged] = []
+    infinite: list[float] = []
     for term in loss.margins.terms(row, target, params, fmt):
         z = term.z
         if not isinstance(z, fmpq):
             limit = z if math.isnan(z) else phi.limit(1 if z > 0 else -1)
             if limit == 0 and z == math.inf and phi.zero_from is not None:
                 continue  # a margin of +∞ (a masked class) adds nothing to value or gradient
-            infinite.append(limit)
-            continue
+            if isinstance(limit, float):
+                infinite.append(limit)
+                continue
+            z = phi.breaks[-1] + 1 if z > 0 else phi.breaks[0] - 1  # φ is constant out there: any point of it will do
         error = term.error
         if arithmetic.flush:
             # each subnormal input, and a subnormal difference, may count as 0
-            small = sum(1 for k in term.gradient if isinstance(row[k], fmpq) and row[k] != 0 and abs(row[k]) < fmt.tiny)
+            small = sum(1 for k in term.gradient if 0 < _size(row[k]) < fmt.tiny)
             error += fmt.tiny * small + (fmt.tiny if 0 < abs(z) < fmt.tiny else ZERO)
             if any(0 < abs(z - kink) < fmt.tiny for kink in phi.kinks):
                 error += fmt.tiny
@@ -342,13 +362,10 @@ def evaluate(
         magnitude = max(phi.magnitude(z - error), phi.magnitude(z + error)) if error else phi.magnitude(z)
         exact_slopes = phi.slopes(z)
         slopes = phi.slope_hull(z - error, z + error) if error else exact_slopes
-        judged.append(Judged(term, phi, low, high, slopes, exact_slopes, magnitude, error))
+        judged.append(Judged(term, z, phi, low, high, slopes, exact_slopes, magnitude, error))
     return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width)
 
 
-def _combine(infinite: list[Extended], factor: fmpq) -> Extended | None:
-    """The value of a sample with margins that are not finite: NaN wins, then the infinities' sum (or maximum)."""
-    if not infinite:
-        return None
-    total = sum(float(x) if isinstance(x, float) else 0.0 for x in infinite)
-    return total if factor != 0 else math.nan
+def _combine(infinite: list[float], factor: fmpq) -> Extended | None:
+    """The value of a sample of which some term is infinite or NaN (which wins)."""
+    return sum(infinite) * to_float(factor) if infinite else None

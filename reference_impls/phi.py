@@ -1,6 +1,7 @@
 """The shape φ of a margin loss: a continuous piecewise polynomial of degree at most two, held in exact rationals.
 
-Everything a law needs to know of φ is derived here: sub-gradients, kinks, convexity, constants, conjugate. Nothing is declared.
+Everything a law needs to know of φ is derived here: sub-gradients, kinks, convexity, constants, conjugate. Nothing is
+declared.
 """
 
 from __future__ import annotations
@@ -53,10 +54,14 @@ class Phi:
         cuts, polys = [fmpq(b) for b in breaks], [_poly(p) for p in pieces]
         if len(polys) != len(cuts) + 1 or cuts != sorted(cuts):
             raise ValueError("a piecewise polynomial needs ascending breaks and one piece more than breaks")
-        kept = [i for i in range(len(cuts)) if i == 0 or cuts[i] != cuts[i - 1]]
-        # of breaks that coincide the first is kept, with the piece after the last of them
-        after = [max(j for j in range(len(cuts)) if cuts[j] == cuts[i]) + 1 for i in kept]
-        phi = cls(tuple(cuts[i] for i in kept), (polys[0], *(polys[j] for j in after)))
+        kept_cuts, kept = [], [polys[0]]
+        for i, cut in enumerate(cuts):
+            if i + 1 < len(cuts) and cuts[i + 1] == cut:
+                continue  # of breaks that coincide, only the piece after the last remains
+            if polys[i + 1] != kept[-1]:
+                kept_cuts.append(cut)
+                kept.append(polys[i + 1])
+        phi = cls(tuple(kept_cuts), tuple(kept))
         for i, b in enumerate(phi.breaks):
             if _at(phi.pieces[i], b) != _at(phi.pieces[i + 1], b):
                 raise ValueError(f"the pieces do not join at {b}")

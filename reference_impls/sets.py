@@ -80,7 +80,9 @@ def _segment_excess(ends: Group, rest: list[fmpq], box: Sequence[fmpq]) -> fmpq:
 def _cut_excess(free: list[Group], rest: list[fmpq], box: Sequence[fmpq]) -> fmpq:
     worst = ZERO
     for direction in _cuts(len(rest)):
-        support = sum((max(sum((p.get(k, ZERO) for k in direction[1]), ZERO) * direction[0] for p in g) for g in free), ZERO)
+        support = sum(
+            (max(sum((p.get(k, ZERO) for k in direction[1]), ZERO) * direction[0] for p in g) for g in free), ZERO
+        )
         reach = sum((rest[k] for k in direction[1]), ZERO) * direction[0]
         slack = sum((box[k] for k in direction[1]), ZERO)
         worst = max(worst, reach - support - slack)

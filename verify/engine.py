@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 import zlib
@@ -15,6 +16,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
 from hingeproof.backends import COMPILED, backend, subject
+from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, Unanswered
 from hingeproof.properties.catalogue import LAWS
@@ -24,7 +26,7 @@ from hingeproof.records import Check, Plan, Record, Witness
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
-from hingeproof.table import IMPLEMENTATIONS, PROFILES, implementations, lacking
+from hingeproof.table import PROFILES, implementations, lacking
 from hingeproof.witness import tensors, witness
 
 AboutToTry = Callable[[Any], None]
@@ -148,13 +150,15 @@ class Pass:
     # -- whether it can be called at all ---------------------------------------------------------------------------
 
     def _refusal(self) -> tuple[str, Unanswered] | None:
-        """("unsupported", …) where this mode or dtype cannot run at all, ("fail", …) where a plain eager call raises."""
+        """("unsupported", …) where this mode or dtype cannot run, ("fail", …) where a plain eager call raises."""
         try:
             self.subject = subject(self.implementation, self.first.dtype, self.first.device, self.first.mode)
             self.about_to_try(tensors(self.plain))
             self._case(self.plain).seen  # noqa: B018  (the call is made here)
         except Unanswered as error:
-            cannot = self.first.mode != "eager" or (self.first.dtype in ("float16", "bfloat16") and "implemented" in str(error))
+            cannot = self.first.mode != "eager" or (
+                self.first.dtype in ("float16", "bfloat16") and "implemented" in str(error)
+            )
             return ("unsupported" if cannot else "fail"), error
         return None
 
@@ -212,7 +216,11 @@ class Pass:
     def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int) -> None:
         given = hypothesis.given(self.spec.batches(focus))(body)
         limits = settings(
-            max_examples=examples, database=None, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
+            max_examples=examples,
+            database=None,
+            deadline=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
         )
         hypothesis.seed(seed_of(focus, self.seed))(limits(given))()
 
@@ -243,15 +251,18 @@ class Pass:
             return found is not None
 
         limits = settings(
-            max_examples=self.profile.examples * 4, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
+            max_examples=self.profile.examples * 4,
+            database=None,
+            deadline=None,
+            phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
+        )
         if not self.compiled:  # another shape would be another compilation
             small = replace(self.spec, sizes=(1, 2, 8), widths=(2, 3, 4))
-            try:
-                hypothesis.find(small.batches(focus), fails, settings=limits, random=random.Random(seed_of(focus, self.seed)))
-            except (hypothesis.errors.NoSuchExample, hypothesis.errors.FlakyFailure):
-                pass  # the first failure stands; a shrink that ran out of calls looks flaky
+            with contextlib.suppress(hypothesis.errors.NoSuchExample, hypothesis.errors.FlakyFailure):
+                # without a smaller one the first failure stands; a shrink that ran out of calls looks flaky
+                source = random.Random(seed_of(focus, self.seed))
+                hypothesis.find(small.batches(focus), fails, settings=limits, random=source)
         return best
 
     # -- verdicts --------------------------------------------------------------------------------------------------
@@ -261,10 +272,16 @@ class Pass:
         total = tally.total
         thin = self._thin(tally)
         facts: dict[str, Any] = {
-            "strata": dict(sorted(tally.strata.items())), "examples": tally.examples, "samples": total.judged,
-            "worst_bound": total.worst_bound, "worst_ulp": total.worst_ulp, "selection": dict(sorted(total.selection.items())),
-            "convention": total.convention, "thin": thin, "seconds": round(seconds, 6),
-        }  # fmt: skip
+            "strata": dict(sorted(tally.strata.items())),
+            "examples": tally.examples,
+            "samples": total.judged,
+            "worst_bound": total.worst_bound,
+            "worst_ulp": total.worst_ulp,
+            "selection": dict(sorted(total.selection.items())),
+            "convention": total.convention,
+            "thin": thin,
+            "seconds": round(seconds, 6),
+        }
         if total.failure is not None:
             return self._record(check, verdict="fail", witness=self._witness(total.failure), **facts)
         refused = self._refused_scores()
@@ -272,7 +289,9 @@ class Pass:
             return self._record(check, verdict="unsupported", reason=refused)
         if thin:
             left_out = "; ".join(f"{why} ({n})" for why, n in sorted(total.left_out.items()))
-            return self._record(check, verdict="undecided", reason="thin" + (f": {left_out}" if left_out else ""), **facts)
+            return self._record(
+                check, verdict="undecided", reason="thin" + (f": {left_out}" if left_out else ""), **facts
+            )
         return self._record(check, verdict="pass", **facts)
 
     def _refused_scores(self) -> str:
@@ -300,10 +319,19 @@ class Pass:
     def _record(self, check: Check, **facts: Any) -> Record:
         law = LAWS[check.law]
         return Record(
-            check=check.id, law=check.law, group=law.group, kind=law.kind, implementation=check.implementation,
-            framework=self.implementation.framework, loss=check.loss, dtype=check.dtype, device=check.device, mode=check.mode,
-            seed=self.plan.seed, **facts,
-        )  # fmt: skip
+            check=check.id,
+            law=check.law,
+            group=law.group,
+            kind=law.kind,
+            implementation=check.implementation,
+            framework=self.implementation.framework,
+            loss=check.loss,
+            dtype=check.dtype,
+            device=check.device,
+            mode=check.mode,
+            seed=self.plan.seed,
+            **facts,
+        )
 
 
 def run_pass(checks: Sequence[Check], plan: Plan, about_to_try: AboutToTry) -> Iterator[Record]:
@@ -313,5 +341,3 @@ def run_pass(checks: Sequence[Check], plan: Plan, about_to_try: AboutToTry) -> I
         about_to_try: called with a JSON-able input before each call into the implementation.
     """
     yield from Pass(checks, plan, about_to_try).run()
-
-

@@ -113,8 +113,13 @@ class Verdicts:
                     judged.add(record.check)
                     yield record
         except SystemExit as error:
+            from hingeproof.verdicts import last_words
+
             rest = [c for c in checks if c.id not in judged]
-            yield from unjudged_all(rest, self.plan, "crash", f"it called sys.exit({error.code!r})", None)
+            reason = f"it called sys.exit({error.code!r})"
+            left = self.journal.left_behind(pass_id)
+            seen = last_words(left.input, reason) if left is not None else None
+            yield from unjudged_all(rest, self.plan, "crash", reason, seen)
         except Exception:
             text = f"internal error of hingeproof in the pass {pass_id}\n{traceback.format_exc()}"
             self._broken[pass_id] = text

@@ -5,6 +5,7 @@ Is it there, can it be called with the arguments of its loss, what else does its
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import inspect
 import os
@@ -18,9 +19,11 @@ from typing import Any, Literal
 import msgspec
 
 from hingeproof.errors import UsageError, nearest
+from hingeproof.journal import write
 from hingeproof.records import UserImplementation
 
-SECONDS = 300.0
+SECONDS = 300.0  # for importing the module
+PROBE = 20.0  # for calling it twice
 
 
 class Question(msgspec.Struct, kw_only=True, frozen=True):
@@ -59,7 +62,7 @@ def preflight(question: Question, environment: dict[str, str]) -> UserImplementa
             )
         except subprocess.TimeoutExpired:
             raise UsageError(f"{question.target}: importing it took more than {SECONDS:.0f} s") from None
-        if not out.exists():
+        if not out.exists():  # where it does, whatever happened after that is for the run to judge
             last = process.stderr.decode(errors="replace").strip().splitlines()[-1:] or [""]
             raise UsageError(
                 f"{question.target}: the process died while importing it (exit code {process.returncode}) {last[0]}".rstrip()
@@ -73,17 +76,23 @@ def preflight(question: Question, environment: dict[str, str]) -> UserImplementa
 def main() -> None:
     """Answer the question on stdin. The answer goes to a file, since the user's module may print."""
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    out = Path(sys.argv[1])
     try:
-        answer = Answer(found=look(question))
+        found, subject = look(question)
+        out.write_bytes(msgspec.json.encode(Answer(found=found)))
+        if "reduction" not in found.parameters:
+            # what crashes or hangs here will do so in the run, where it is a verdict
+            faulthandler.dump_traceback_later(PROBE, exit=True)
+            found = msgspec.structs.replace(found, reductions=(reduction(subject, question),))
+        answer = Answer(found=found)
     except UsageError as error:
         answer = Answer(error=" ".join(str(error).split()))
-    Path(sys.argv[1]).write_bytes(msgspec.json.encode(answer))
-    sys.stdout.flush()
+    write(out, msgspec.json.encode(answer))
     os._exit(0)  # whatever threads the module has started
 
 
-def look(question: Question) -> UserImplementation:
-    """Return what the callable is. Raises: UsageError."""
+def look(question: Question) -> tuple[UserImplementation, Any]:
+    """Return what the callable is, as read from its signature, and itself. Raises: UsageError."""
     subject = load(question.target)
     if not callable(subject):
         raise UsageError(f"it is {_a(type(subject).__name__)}, which cannot be called: name a function or a class of modules")
@@ -114,20 +123,17 @@ def look(question: Question) -> UserImplementation:
     parameters = [n for n in question.names if n != "weight" and _takes(settable, n, len(tensors) if style == "function" else 0)]
     if _takes(called, "weight", len(tensors)):
         parameters.append("weight")
-    if "reduction" in parameters:
-        reductions: tuple[str, ...] = ("mean", "sum", "none")
-    else:
-        reductions = (reduction(subject() if style == "module_class" else subject, question),)
-    return UserImplementation(
+    found = UserImplementation(
         target=question.target,
         loss=question.loss,
         framework=question.framework,
         style=style,
         parameters=tuple(parameters),
-        reductions=reductions,
+        reductions=("mean", "sum", "none") if "reduction" in parameters else ("mean",),
         grad=question.grad,
         strict=question.strict,
     )
+    return found, subject
 
 
 def load(target: str) -> Any:
@@ -188,6 +194,7 @@ def reduction(subject: Callable[..., Any], question: Question) -> str:
     import numpy as np
 
     try:
+        subject = subject() if inspect.isclass(subject) else subject
         one, two = (np.asarray(_plain(subject(*example(question, n)))) for n in (1, 2))
     except BaseException:  # a verdict on the callable is the engine's to give
         return "mean"

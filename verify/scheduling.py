@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from xdist.scheduler import LoadGroupScheduling
@@ -18,6 +19,14 @@ class PassScheduling(LoadGroupScheduling):  # type: ignore[misc]
         config.option.loadscopereorder = False  # dear passes are first already
         super().__init__(config, log)
         self._places: dict[Any, dict[str, int]] = {}
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return the pass of an item, read from its id.
+
+        xdist 3.8 hands groups over as a suffix of the node id, which pytest 9.2 no longer lets it append.
+        """
+        found = re.search(r"::test_law\[[^|\[\]]+\|(.*)\]", nodeid)
+        return found[1] if found else str(super()._split_scope(nodeid))
 
     def add_node_collection(self, node: Any, collection: Any) -> None:
         """Note where each item stands, too."""

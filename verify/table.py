@@ -95,7 +95,10 @@ def lacking(implementation: Implementation, law: Law) -> str | None:
         "weight": ("weight" in implementation.keywords, "its signature has no `weight`"),
         "class_weight": ("class_weight" in implementation.keywords, "its signature has no `class_weight`"),
         "margin": ("margin" in implementation.keywords, "its signature has no `margin`"),
-        "lengths": (all(n in implementation.keywords for n in lengths), f"cannot set every length: {', '.join(lengths)}"),
+        "lengths": (
+            all(n in implementation.keywords for n in lengths),
+            f"cannot set every length: {', '.join(lengths)}",
+        ),
     }
     return next((why for need in law.needs for has, why in (offers[need],) if not has), None)
 

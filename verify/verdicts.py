@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -11,6 +12,11 @@ from hingeproof.records import Check, Plan, Record, Tensor, Verdict, Witness
 from hingeproof.table import implementations
 
 NOT_RUN = "not run"  # `reports` counts records with this reason apart
+
+
+@lru_cache(maxsize=4)
+def _frameworks(plan: Plan) -> dict[str, str]:
+    return {name: implementation.framework for name, implementation in implementations(plan).items()}
 
 
 def unjudged(
@@ -24,7 +30,7 @@ def unjudged(
         group=law.group,
         kind=law.kind,
         implementation=check.implementation,
-        framework=implementations(plan)[check.implementation].framework,
+        framework=_frameworks(plan)[check.implementation],
         loss=check.loss,
         dtype=check.dtype,
         device=check.device,

@@ -28,7 +28,12 @@ def tensor(x: Array) -> Tensor:
 def tensors(batch: Batch) -> dict[str, Tensor]:
     """All arrays of a batch, by name."""
     named: dict[str, Array | None] = dict(zip(batch.loss.margins.inputs, batch.inputs, strict=True))
-    named |= {"targets": batch.targets, "weight": batch.weight, "class_weight": batch.class_weight, "cotangent": batch.cotangent}
+    named |= {
+        "targets": batch.targets,
+        "weight": batch.weight,
+        "class_weight": batch.class_weight,
+        "cotangent": batch.cotangent,
+    }
     return {name: tensor(x) for name, x in named.items() if x is not None}
 
 
@@ -73,8 +78,12 @@ def repro(implementation: Implementation, failure: Failure, check: Check) -> str
         lines.append("jax.config.update('jax_enable_x64', True)")
     arrays = [f"{n} = {_array(framework, x, check.dtype, gradient)}" for n, x in zip(names, batch.inputs, strict=True)]
     if batch.targets is not None:
-        scores = batch.loss.margins.targets == "real" or (batch.loss.margins.targets == "sign" and batch.targets.dtype == np.int64)
-        arrays.append(f"targets = {_array(framework, batch.targets, check.dtype if scores else str(batch.targets.dtype))}")
+        scores = batch.loss.margins.targets == "real" or (
+            batch.loss.margins.targets == "sign" and batch.targets.dtype == np.int64
+        )
+        arrays.append(
+            f"targets = {_array(framework, batch.targets, check.dtype if scores else str(batch.targets.dtype))}"
+        )
     lines.append("; ".join(arrays))
     call = _call(implementation, failure, check, names)
     if framework == "torch":
@@ -99,7 +108,11 @@ def _upstream(implementation: Implementation, failure: Failure) -> Array:
 def _call(implementation: Implementation, failure: Failure, check: Check, names: list[str]) -> str:
     """The call as source text, through the compiler where the check's mode has one."""
     batch, keywords = failure.batch, implementation.keywords
-    arrays = {n: x for n, x in (("weight", batch.weight), ("class_weight", batch.class_weight)) if x is not None and n in keywords}
+    arrays = {
+        n: x
+        for n, x in (("weight", batch.weight), ("class_weight", batch.class_weight))
+        if x is not None and n in keywords
+    }
     texts = {n: _array(implementation.framework, x, check.dtype) for n, x in arrays.items()}
     fixed = {n: repr(int(v.p) if n == "p" else to_float(v)) for n, v in batch.params.items() if n in keywords}
     if "reduction" in keywords:

@@ -14,6 +14,7 @@ from hingeproof.backends.binding import arrays, bind
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Array, Batch, Output
 
+
 def flushes(mode: str, dtype: str) -> bool:
     """On CPU JAX flushes subnormals to 0: in eager mode always, under jit in some operations (seen: maximum)."""
     return True

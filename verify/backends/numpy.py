@@ -12,6 +12,7 @@ from hingeproof.backends.binding import arrays, bind, load, parameters
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Array, Batch, Output
 
+
 def flushes(mode: str, dtype: str) -> bool:
     return False
 

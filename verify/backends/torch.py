@@ -42,6 +42,7 @@ class TorchSubject:
 
     def array(self, x: Array) -> torch.Tensor:
         """A NumPy array on the device; strides are kept where PyTorch can hold them."""
+        x = np.asarray(x)
         if x.dtype == ml_dtypes.bfloat16:
             return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16).to(self.device)
         return torch.from_numpy(x).to(self.device)
@@ -49,15 +50,17 @@ class TorchSubject:
     def back(self, x: torch.Tensor) -> Array:
         x = x.detach().cpu()
         if x.dtype == torch.bfloat16:
-            return x.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-        return x.numpy()
+            return np.asarray(x.contiguous().view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
+        return np.asarray(x.numpy())
 
     def targets(self, batch: Batch, targets: Array | None) -> torch.Tensor | None:
         if targets is None:
             return None
         t = self.array(targets)
         # the label convention of the default call: signs as floats, indices as they are
-        return t.to(getattr(torch, self.dtype)) if batch.loss.margins.targets == "sign" and t.dtype == torch.int64 else t
+        return (
+            t.to(getattr(torch, self.dtype)) if batch.loss.margins.targets == "sign" and t.dtype == torch.int64 else t
+        )
 
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
         raw, raw_targets, raw_weight = arrays(batch)
@@ -74,16 +77,18 @@ class TorchSubject:
         if self.mode == "forward":
             return self._forward(call, inputs, targets, weight, batch)
         wants = cotangent is not None
+        upstream = np.ones(()) if cotangent is None else cotangent
         for x in inputs:
             x.requires_grad_(wants)
         with torch.set_grad_enabled(wants):
             value = call(inputs, targets, weight)
         if not isinstance(value, torch.Tensor):
             return Output(value=np.asarray(value), dtype="")
-        grads = self._gradients(value, inputs, cotangent) if wants and value.shape == np.shape(cotangent) else None
+        judged = wants and value.shape == upstream.shape
+        grads = self._gradients(value, inputs, upstream) if judged else None
         curvature = None
-        if self.mode == "double_backward" and wants and batch.tangent and value.shape == np.shape(cotangent):
-            curvature = self._curvature(call, inputs, targets, weight, cotangent, batch)
+        if self.mode == "double_backward" and judged and batch.tangent:
+            curvature = self._curvature(call, inputs, targets, weight, upstream, batch)
         return Output(
             value=self.back(value), dtype=str(value.dtype).removeprefix("torch."), gradients=grads, curvature=curvature
         )
@@ -98,10 +103,10 @@ class TorchSubject:
         call = bind(self.implementation, batch, reduction, class_weight)
         return _per_sample(call) if self.mode == "vmap" and reduction == "none" else call
 
-    def _gradients(self, value: torch.Tensor, inputs: list[torch.Tensor], cotangent: Array | None) -> tuple[Array, ...]:
+    def _gradients(self, value: torch.Tensor, inputs: list[torch.Tensor], cotangent: Array) -> tuple[Array, ...]:
         if not value.requires_grad:
             return tuple(np.zeros(tuple(x.shape), self.back(x).dtype) for x in inputs)
-        upstream = self.array(np.asarray(cotangent)).to(value.dtype)
+        upstream = self.array(cotangent).to(value.dtype)
         grads = torch.autograd.grad(value, inputs, upstream, allow_unused=True)
         return tuple(self.back(torch.zeros_like(x) if g is None else g) for x, g in zip(inputs, grads, strict=True))
 
@@ -119,7 +124,7 @@ class TorchSubject:
         if not value.requires_grad:
             return zeros
         grads = torch.autograd.grad(
-            value, inputs, self.array(np.asarray(cotangent)).to(value.dtype), create_graph=True, allow_unused=True
+            value, inputs, self.array(cotangent).to(value.dtype), create_graph=True, allow_unused=True
         )
         along = sum((g * self.array(t)).sum() for g, t in zip(grads, batch.tangent, strict=True) if g is not None)
         if not isinstance(along, torch.Tensor) or not along.requires_grad:

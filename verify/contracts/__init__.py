@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hingeproof.implementation import Implementation
 from hingeproof.contracts import optax, references, sklearn, torch
+from hingeproof.implementation import Implementation
 
 IMPLEMENTATIONS: dict[str, Implementation] = {
     implementation.name: implementation

@@ -9,8 +9,14 @@ _DOCS = "https://optax.readthedocs.io/en/latest/api/losses.html"
 
 def _loss(name: str, loss: str, **more: object) -> Implementation:
     return Implementation(
-        name=f"optax.losses.{name}", framework="jax", loss=loss, target=f"optax.losses:{name}", reductions=("none",),
-        requires=("optax",), source=_DOCS, **more,  # type: ignore[arg-type]
+        name=f"optax.losses.{name}",
+        framework="jax",
+        loss=loss,
+        target=f"optax.losses:{name}",
+        reductions=("none",),
+        requires=("optax",),
+        source=_DOCS,
+        **more,  # type: ignore[arg-type]
     )
 
 

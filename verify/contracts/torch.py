@@ -12,8 +12,13 @@ _MARGIN = {"margin": "margin", **_REDUCTION}
 
 def _module(name: str, loss: str, **more: object) -> Implementation:
     return Implementation(
-        name=f"torch.nn.{name}", framework="torch", loss=loss, target=f"torch.nn:{name}", style="module_class",
-        source=f"{_DOCS}{name}.html", **more,  # type: ignore[arg-type]
+        name=f"torch.nn.{name}",
+        framework="torch",
+        loss=loss,
+        target=f"torch.nn:{name}",
+        style="module_class",
+        source=f"{_DOCS}{name}.html",
+        **more,  # type: ignore[arg-type]
     )
 
 
@@ -28,12 +33,23 @@ IMPLEMENTATIONS = (
     _module("TripletMarginLoss", "triplet_margin", keywords={**_MARGIN, "p": "p"}, fixed={"eps": "0.000001"}),
     _module("CosineEmbeddingLoss", "cosine_embedding", keywords=_MARGIN),
     Implementation(
-        name="textbook.hinge_loss", framework="torch", loss="hinge", target="hingeproof.contracts.textbook_code:hinge_loss",
-        reductions=("mean",), contract=Contract(kink="1"), source="the textbook chapter, as printed",
+        name="textbook.hinge_loss",
+        framework="torch",
+        loss="hinge",
+        target="hingeproof.contracts.textbook_code:hinge_loss",
+        reductions=("mean",),
+        contract=Contract(kink="1"),
+        source="the textbook chapter, as printed",
     ),
     Implementation(
-        name="textbook.HingeLoss", framework="torch", loss="hinge", target="hingeproof.contracts.textbook_code:HingeLoss",
-        style="module_class", keywords={"margin": "margin"}, reductions=("mean",), contract=Contract(kink="1"),
+        name="textbook.HingeLoss",
+        framework="torch",
+        loss="hinge",
+        target="hingeproof.contracts.textbook_code:HingeLoss",
+        style="module_class",
+        keywords={"margin": "margin"},
+        reductions=("mean",),
+        contract=Contract(kink="1"),
         source="the textbook chapter, as printed",
     ),
 )
