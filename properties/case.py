@@ -96,7 +96,7 @@ class Batch:
     def take(self, indices: Sequence[int]) -> Batch:
         """The samples at these places, in this order."""
         i = np.asarray(indices, dtype=np.intp)
-        return replace(
+        taken = replace(
             self,
             inputs=tuple(x[i] for x in self.inputs),
             targets=None if self.targets is None else self.targets[i],
@@ -104,6 +104,9 @@ class Batch:
             tangent=tuple(x[i] for x in self.tangent),
             weight=None if self.weight is None else self.weight[i],
         )
+        if "evaluations" in self.__dict__:  # what is known of a sample is known of it anywhere
+            taken.__dict__["evaluations"] = [self.evaluations[k] for k in indices]
+        return taken
 
 
 def rows_of(arrays: Iterable[Array], i: int) -> list[Extended]:
@@ -134,6 +137,7 @@ class Subject(Protocol):
 
     implementation: Any
     mode: str
+    compiled: bool
     gradients: bool
     layouts: tuple[str, ...]
     given: list[Array]  # the arrays that the last call was handed
@@ -240,6 +244,8 @@ class Case:
         Raises:
             Unanswered: it raised, or the shape of the answer is wrong.
         """
+        # a call without gradients would be a compilation of its own
+        gradients = gradients or self.subject.compiled
         only = self.subject.implementation.reductions
         if reduction == "none" and "none" not in only:
             return _joined([self._alone(batch, i, only[0], gradients) for i in range(batch.size)])

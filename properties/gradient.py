@@ -238,7 +238,7 @@ def subgradient_inequality(case: Case) -> Judgement:
 @law(
     group="reduction", formula="∇ Σℓ_i = ∇ℓ_i;  ∇ (1/N) Σℓ_i = ∇ℓ_i / N", source="linearity", needs=("gradient", "reduction"), every=4,
     why="A sum hands every sample the cotangent 1, a mean 1/N; at most two roundings come with 1/N.",
-    breaks="A mean that divides by the number of violators, by K, or by the sum of the weights.", foci=("inside",),
+    breaks="A mean that divides by the number of violators, by K, or by the sum of the weights.", foci=("inside", "past", "random"),
 )  # fmt: skip
 def reduction_gradient(case: Case) -> Judgement:
     """The gradient of the sum is each sample's own, that of the mean is it divided by N."""

@@ -93,7 +93,8 @@ def _attempt(case: Case, batch: Batch, reduction: str | None = None) -> Output |
     offered = case.subject.implementation.reductions
     reduction = reduction or ("none" if "none" in offered else offered[0])
     try:
-        return case.subject.run(batch, reduction)
+        upstream = batch.cotangent if reduction == "none" else np.ones((), batch.cotangent.dtype)
+        return case.subject.run(batch, reduction, cotangent=upstream if case.subject.compiled else None)
     except Exception as error:  # any exception of the implementation is an answer here, and is judged
         if ours(error):
             raise
@@ -226,7 +227,7 @@ def bad_label(case: Case) -> Judgement:
                     sample=0,
                 )
             )
-        elif not safe:
+        elif not safe and not out.convention:
             out.convention = f"{text}: a wrong label trains silently"
     return out
 

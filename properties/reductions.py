@@ -26,7 +26,9 @@ def reduced_interval(batch: Batch, reduction: str) -> Interval | None:
     center = sum(centers, ZERO)
     each = sum((i.bound for i in intervals if i is not None), ZERO)
     size = sum((e.magnitude() * abs(w) for e, w in zip(batch.evaluations, batch.scales, strict=True)), ZERO)
-    if size >= batch.format.largest and (reduction == "mean" or center < batch.format.overflow):
+    # 1/K may be taken after the sum: what is added up then is the largest intermediate of each sample
+    peak = sum((e.peak * abs(w) for e, w in zip(batch.evaluations, batch.scales, strict=True)), ZERO)
+    if peak >= batch.format.largest and (reduction == "mean" or center < batch.format.overflow):
         return None
     divisor = n if reduction == "mean" else 1
     single = n == 1 and batch.evaluations[0].value_roundings <= 1 and batch.weight is None
@@ -118,7 +120,7 @@ def mean_overflow(case: Case) -> Judgement:
         return out
     copies = 128
     many = batch.take([big[0]] * copies)
-    interval = many.intervals[0]
+    interval = batch.intervals[big[0]]
     assert interval is not None
     assert isinstance(interval.center, fmpq)
     exact = interval.center

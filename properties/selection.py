@@ -63,7 +63,7 @@ def predicted(e: Evaluation, multiplier: fmpq, kink: str, ties: str) -> list[fmp
     source="the implementation's contract; references: interfaces.md, kink policy",
     why="Every w in [0, 1] is a sub-gradient; which one is chosen decides what training does at the kink.",
     breaks="Another spelling of max(·, 0): clamp gives w = 1, relu 0, maximum ½ (PyTorch 2.13).",
-    applies=lambda loss: loss.every(lambda p: p.kinks) or loss.labels_decide,
+    applies=lambda loss: any(phi.kinks for phi in loss.shapes.values()),
 )  # fmt: skip
 def kink_selection(case: Case) -> Judgement:
     """At a kink, and among tied classes, the sub-gradient is the one promised; what is seen is always shown."""

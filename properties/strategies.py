@@ -108,9 +108,14 @@ class Spec:
 
     def decode(self, focus: str, size: int, width: int, data: bytes) -> Batch:
         source = Bytes(data)
-        params = source.pick(self.parameter_sets)
-        with_weight = "weight" in self.settable and source.byte() % 2 == 1
-        with_class_weight = "class_weight" in self.settable and source.byte() % 2 == 1
+        if self.few:  # weights go together, with the default parameters alone
+            params, weighted = source.pick([(self.parameter_sets[0], True), *((p, False) for p in self.parameter_sets)])
+            class_weighted = weighted
+        else:
+            params = source.pick(self.parameter_sets)
+            weighted, class_weighted = source.byte() % 2 == 1, source.byte() % 2 == 1
+        with_weight = "weight" in self.settable and weighted
+        with_class_weight = "class_weight" in self.settable and class_weighted
         dtype = NUMPY_DTYPES[self.format.name]
         rows, targets, cotangents, weights, tangents = [], [], [], [], []
         for _ in range(size):

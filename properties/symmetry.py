@@ -99,7 +99,7 @@ def _same_gradients(
 
 
 @law(
-    group="symmetry", formula="ℓ(s_1 … s_N)_i = ℓ(s_i)", source="samples are independent", foci=_FOCI, every=8,
+    group="symmetry", formula="ℓ(s_1 … s_N)_i = ℓ(s_i)", source="samples are independent", foci=_FOCI, every=4,
     why="A row alone is the same sample.", breaks="Statistics over the batch; a result that depends on vector width.",
 )  # fmt: skip
 def batch_split(case: Case) -> Judgement:

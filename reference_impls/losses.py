@@ -36,7 +36,7 @@ def perceptron_phi() -> Phi:
 
 
 def smooth_hinge_phi(margin: fmpq, gamma: fmpq) -> Phi:
-    """The hinge, smoothed by a parabola over [Δ − γ, Δ]."""
+    """(Δ − z)²/2γ over [Δ − γ, Δ], Δ − z − γ/2 below, 0 above"""
     square = [margin**2 / (2 * gamma), -margin / gamma, 1 / (2 * gamma)]
     return Phi.of([margin - gamma, margin], [[margin - gamma / 2, -1], square, [0]])
 
@@ -165,7 +165,7 @@ class Loss:
             for label, phi in self.shapes.items()
         )
         scale = "\\frac{1}{K} " if self.per_class else ""
-        return f"\\ell = {scale}{body},\\quad {self.margins.formula},\\quad {shapes}"
+        return f"\\ell = {scale}{body},\\quad {self.margins.latex},\\quad {shapes}"
 
 
 def rational(text: str) -> fmpq:

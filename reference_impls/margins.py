@@ -39,6 +39,7 @@ class MarginMap:
 
     name: str
     formula: str
+    latex: str
     inputs: tuple[str, ...]
     row: str
     targets: str | None  # sign, real, index, multilabel or None
@@ -265,16 +266,37 @@ def _cosine(row: Row, target: object, params: Params, fmt: Format) -> Iterator[T
     yield Term(middle, gradient, radius + relative, errors)
 
 
-BINARY = MarginMap("binary", "z = y s", ("scores",), "scalar", "sign", _binary)
-SCORE = MarginMap("score", "z = s", ("scores",), "scalar", "sign", _plain_score)
-RANKING = MarginMap("ranking", "z = y (x_1 - x_2)", ("x1", "x2"), "scalar", "sign", _ranking)
-RESIDUAL = MarginMap("residual", "z = s - t", ("scores",), "scalar", "real", _residual)
-GAPS = MarginMap("one_vs_rest_gaps", "z_k = s_c - s_k,\\ k \\ne c", ("scores",), "vector", "index", _gaps)
-ONE_VS_REST = MarginMap("one_vs_rest", "z_k = y_k s_k", ("scores",), "vector", "index", _one_vs_rest)
+BINARY = MarginMap("binary", "z = y s", "z = y s", ("scores",), "scalar", "sign", _binary)
+SCORE = MarginMap("score", "z = s", "z = s", ("scores",), "scalar", "sign", _plain_score)
+RANKING = MarginMap("ranking", "z = y (x1 − x2)", "z = y (x_1 - x_2)", ("x1", "x2"), "scalar", "sign", _ranking)
+RESIDUAL = MarginMap("residual", "z = s − t", "z = s - t", ("scores",), "scalar", "real", _residual)
+GAPS = MarginMap(
+    "one_vs_rest_gaps",
+    "z_k = s_c − s_k, k ≠ c",
+    "z_k = s_c - s_k,\\ k \\ne c",
+    ("scores",),
+    "vector",
+    "index",
+    _gaps,
+)
+ONE_VS_REST = MarginMap("one_vs_rest", "z_k = y_k s_k", "z_k = y_k s_k", ("scores",), "vector", "index", _one_vs_rest)
 MULTILABEL = MarginMap(
-    "multilabel", "z_{jk} = s_j - s_k,\\ j \\in T, k \\notin T", ("scores",), "vector", "multilabel", _multilabel
+    "multilabel",
+    "z_jk = s_j − s_k, j ∈ T, k ∉ T",
+    "z_{jk} = s_j - s_k,\\ j \\in T, k \\notin T",
+    ("scores",),
+    "vector",
+    "multilabel",
+    _multilabel,
 )
 TRIPLET = MarginMap(
-    "triplet", "z = \\|a - n\\|_p - \\|a - p\\|_p", ("anchor", "positive", "negative"), "vector", None, _triplet, True
+    "triplet",
+    "z = ‖a − n‖_p − ‖a − p‖_p",
+    "z = \\|a - n\\|_p - \\|a - p\\|_p",
+    ("anchor", "positive", "negative"),
+    "vector",
+    None,
+    _triplet,
+    True,
 )
-COSINE = MarginMap("cosine", "z = \\cos(x_1, x_2)", ("x1", "x2"), "vector", "sign", _cosine, True)
+COSINE = MarginMap("cosine", "z = cos(x1, x2)", "z = \\cos(x_1, x_2)", ("x1", "x2"), "vector", "sign", _cosine, True)

@@ -22,7 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-listing = typer.Typer(help="Tables of what there is: losses, implementations, laws.", no_args_is_help=True, rich_markup_mode=None)
+listing = typer.Typer(
+    help="Tables of what there is: losses, implementations, laws.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(listing, name="list")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -49,33 +51,51 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="PATTERN|module:attribute",
-            help="Implementations, as in 'torch.*', or your own callable. All whose framework is installed, without any.",
+            help="Implementations ('torch.*') or your own callable. Without any: all whose framework is installed.",
             show_default=False,
         ),
     ] = None,
     loss: Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="Losses [all].")] = None,
-    framework: Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="numpy, torch, jax [all installed].")] = None,
-    dtype: Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="float16, bfloat16, float32, float64 [by profile].")] = None,
+    framework: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,…", help="numpy, torch, jax [all installed].")
+    ] = None,
+    dtype: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,…", help="float16, bfloat16, float32, float64 [by profile].")
+    ] = None,
     device: Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")] = None,
-    mode: Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="eager, jit, compile, vmap, … [by profile].")] = None,
+    mode: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,…", help="eager, jit, compile, vmap, … [by profile].")
+    ] = None,
     law: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Laws, by name or group [all].")] = None,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="quick, ci or nightly [ci].")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Same seed, same verdicts [0].")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="Workers [one a processor].")] = None,
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Limit for a pass (implementation × dtype × mode) [by profile].")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Limit for a pass (implementation × dtype × mode) [by profile]."),
     ] = None,
     reference: Annotated[
         bool | None, typer.Option("--reference/--no-reference", help="Only the reference implementations.")
     ] = None,
     contract: Annotated[
-        str | None, typer.Option(metavar="strict", help="strict: hold your own callable to the policy of the references.")
+        str | None,
+        typer.Option(metavar="strict", help="strict: hold your own callable to the policy of the references."),
     ] = None,
-    grad: Annotated[str | None, typer.Option(metavar="module:function", help="Gradient of your own NumPy callable.")] = None,
-    strict: Annotated[bool | None, typer.Option("--strict/--no-strict", help="Undecided is an exit code of its own (3).")] = None,
-    fail_fast: Annotated[bool | None, typer.Option("--fail-fast/--no-fail-fast", help="Stop after the first finding.")] = None,
-    last_failed: Annotated[bool, typer.Option("--last-failed", help="Only what failed in the newest complete run.")] = False,
-    out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory [.hingeproof/runs/<UTC>-verify].")] = None,
+    grad: Annotated[
+        str | None, typer.Option(metavar="module:function", help="Gradient of your own NumPy callable.")
+    ] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict/--no-strict", help="Undecided is an exit code of its own (3).")
+    ] = None,
+    fail_fast: Annotated[
+        bool | None, typer.Option("--fail-fast/--no-fail-fast", help="Stop after the first finding.")
+    ] = None,
+    last_failed: Annotated[
+        bool, typer.Option("--last-failed", help="Only what failed in the newest complete run.")
+    ] = False,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Run directory [.hingeproof/runs/<UTC>-verify].")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, or with the newest incomplete one.")
     ] = False,
@@ -83,7 +103,9 @@ def verify(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the checks and guess the time.")] = False,
     quiet: Annotated[bool | None, typer.Option("--quiet/--no-quiet", "-q", help="Only the verdict sentence.")] = None,
     json: Annotated[bool | None, typer.Option("--json/--no-json", help="Print JSON instead of the report.")] = None,
-    color: Annotated[bool | None, typer.Option("--color/--no-color", help="[on a terminal, unless NO_COLOR is set]")] = None,
+    color: Annotated[
+        bool | None, typer.Option("--color/--no-color", help="[on a terminal, unless NO_COLOR is set]")
+    ] = None,
 ) -> None:
     """Verify implementations against every law that applies to them.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from hingeproof import __version__
 from hingeproof.environment import PACKAGES, cpus, environment, present, version
 from hingeproof.errors import GOOD
 
@@ -32,12 +33,15 @@ def examine(*, as_json: bool) -> int:
     if as_json:
         print(msgspec.json.encode({"frameworks": frameworks, "environment": facts}).decode())
         return GOOD
-    print(f"hingeproof {facts.get('hingeproof', '?')} · Python {facts['python']} · {facts['os']} · {facts['processor']} · {cpus()} CPUs\n")
+    here = (f"hingeproof {__version__}", f"Python {facts['python']}", facts["os"], facts["processor"], f"{cpus()} CPUs")
+    print(" · ".join(here) + "\n")
     for name, found in frameworks.items():
         state = found["devices"] if found["works"] else found["problem"]
         print(f"{'✓' if found['works'] else '✗'} {name:<8} {found['version'] or '-':<14} {state}")
     print()
-    others = [f"{n} {facts[n]}" for _, n in PACKAGES if n in facts and n not in (*QUESTIONS, "scikit-learn", "hingeproof")]
+    others = [
+        f"{n} {facts[n]}" for _, n in PACKAGES if n in facts and n not in (*QUESTIONS, "scikit-learn", "hingeproof")
+    ]
     print(", ".join(others))
     return GOOD
 

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Sequence
 
 from hingeproof.records import Check, Plan
 
-PASS = {"eager": 1.0, "vmap": 2.0, "forward": 1.5, "double_backward": 2.0, "jit": 4.0, "compile": 12.0, "inductor": 60.0}
+PASS = {
+    "eager": 1.0,
+    "vmap": 2.0,
+    "forward": 1.5,
+    "double_backward": 2.0,
+    "jit": 4.0,
+    "compile": 12.0,
+    "inductor": 60.0,
+}
 PROFILE = {"quick": 0.4, "ci": 1.0, "nightly": 8.0}
 START = 6.0  # collecting, and importing the frameworks
 

@@ -1,12 +1,12 @@
 """The run directory: what is written while a run goes on, and read when it is over, killed or resumed.
 
-    run.json                    what was asked for, where; `complete` when every worker came to its end
-    todo                        the checks still to be judged when this (part of the) run began, one id a line
-    parts/<worker>-<pid>.jsonl  verdicts, one fsynced line each, until they are merged into records.jsonl
-    inflight/<pass>.json        the input that a pass is about to try; `.done` when the pass has ended
-    inflight/<pass>.timeout     holds a stack when the pass ran out of time
-    inflight/exit-<pid>         how the process of a dead worker ended
-    internal/<pass>.txt         a traceback of ours
+run.json                    what was asked for, where; `complete` when every worker came to its end
+todo                        the checks still to be judged when this (part of the) run began, one id a line
+parts/<worker>-<pid>.jsonl  verdicts, one fsynced line each, until they are merged into records.jsonl
+inflight/<pass>.json        the input that a pass is about to try; `.done` when the pass has ended
+inflight/<pass>.timeout     holds a stack when the pass ran out of time
+inflight/exit-<pid>         how the process of a dead worker ended
+internal/<pass>.txt         a traceback of ours
 """
 
 from __future__ import annotations
@@ -96,9 +96,7 @@ class Journal:
     def finish(self, info: RunInfo, records: list[Record]) -> None:
         """Merge, sorted by CHECK. The parts go only when the run is complete: until then they are what counts."""
         ordered = sorted(records, key=lambda record: record.check)
-        write(
-            self.directory / "records.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in ordered)
-        )
+        write(self.directory / "records.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in ordered))
         self.write_info(info)
         if info.complete:
             for folder in (self.parts, self.inflight):

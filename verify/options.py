@@ -17,7 +17,8 @@ from hingeproof.records import Plan, UserImplementation
 DEVICES = ("cpu", "cuda")
 PROFILES = ("quick", "ci", "nightly")
 PLANNED = (
-    "patterns", "loss", "framework", "dtype", "device", "mode", "law", "profile", "seed", "strict", "contract", "grad", "reference"
+    "patterns", "loss", "framework", "dtype", "device", "mode", "law", "profile", "seed", "strict", "contract", "grad",
+    "reference",
 )  # fmt: skip
 
 
@@ -45,10 +46,8 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={
     as_json: bool | None = None
     color: bool | None = None
     fail_fast: bool | None = None
-
-    def planned(self) -> list[str]:
-        """Return which of the options that decide what is verified were given."""
-        return [name for name in PLANNED if getattr(self, name) not in (None, [])]
+    # which of PLANNED the command line gave, not pyproject.toml
+    said: list[str] = []
 
     @property
     def workers(self) -> int:
@@ -64,9 +63,10 @@ _LISTS = ("loss", "framework", "dtype", "device", "mode", "law")
 
 
 def options(given: Mapping[str, Any], configuration: Path) -> Options:
-    """Return the options, those of the command line first. Raises: UsageError for what makes no sense in pyproject.toml."""
+    """Return the options, those of the command line first. Raises: UsageError for what makes no sense."""
     merged = configured(configuration)
-    merged.update({name: value for name, value in given.items() if value not in (None, [], ())})
+    given = {name: value for name, value in given.items() if value not in (None, [], ())}
+    merged.update(given)
     for name in _LISTS:
         if name in merged:
             merged[name] = split([merged[name]] if isinstance(merged[name], str) else merged[name])
@@ -76,6 +76,7 @@ def options(given: Mapping[str, Any], configuration: Path) -> Options:
         found = msgspec.convert(merged, Options)
     except msgspec.ValidationError as error:
         raise UsageError(f"[tool.hingeproof] in {configuration.name}: {error}") from None
+    found.said = [name for name in PLANNED if name in given]
     if found.jobs is not None and found.jobs < 1:
         raise UsageError(f"--jobs {found.jobs}: give at least 1")
     if found.timeout is not None and not found.timeout > 0:
@@ -96,7 +97,7 @@ def configured(path: Path) -> dict[str, Any]:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from None
     out = {}
-    known = [("json" if name == "as_json" else name) for name in Options.__struct_fields__]
+    known = [("json" if name == "as_json" else name) for name in Options.__struct_fields__ if name != "said"]
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
@@ -126,7 +127,9 @@ def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
     for pattern in wanted.law:
         groups = {law.group for law in LAWS.values()}
         if pattern not in groups and not any(fnmatchcase(name, pattern) for name in LAWS):
-            raise UsageError(f"no law matches {pattern!r}{nearest(pattern, [*LAWS, *groups]) or ': see hingeproof list laws'}")
+            raise UsageError(
+                f"no law matches {pattern!r}{nearest(pattern, [*LAWS, *groups]) or ': see hingeproof list laws'}"
+            )
     return Plan(
         patterns=_patterns(wanted, users),
         losses=tuple(wanted.loss),
@@ -196,5 +199,3 @@ def user_targets(wanted: Options) -> list[str]:
     if wanted.contract is not None and not targets:
         raise UsageError("--contract is for a callable of your own (module:attribute): the others have theirs")
     return targets
-
-

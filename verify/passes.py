@@ -1,4 +1,4 @@
-"""A pass in a worker: run once when its first check is asked for, journaled verdict by verdict, reported item by item."""
+"""A pass in a worker: run when its first check is asked for, journaled verdict by verdict, reported item by item."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ class Verdicts:
             with self._watchdog(pass_id) as begin:
                 from hingeproof.backends import backend
                 from hingeproof.engine import run_pass
-                from hingeproof.table import IMPLEMENTATIONS, implementations
+                from hingeproof.table import implementations
 
-                backend({**IMPLEMENTATIONS, **implementations(self.plan)}[checks[0].implementation].framework)
+                backend(implementations(self.plan)[checks[0].implementation].framework)
                 begin()
                 for record in run_pass(checks, self.plan, tries):
                     judged.add(record.check)
@@ -151,9 +151,7 @@ class Verdicts:
         path.unlink()
 
 
-def post_mortem(
-    journal: Journal, pass_id: str, limit: float | None
-) -> tuple[Verdict, str, Witness | None]:
+def post_mortem(journal: Journal, pass_id: str, limit: float | None) -> tuple[Verdict, str, Witness | None]:
     """Return what became of a pass whose worker died: verdict, reason, and the input it was about to try."""
     from hingeproof.verdicts import last_words
 
@@ -200,5 +198,3 @@ def message(record: Record) -> str:
         if witness.repro:
             lines += ["to see it:", *(f"    {line}" for line in witness.repro.splitlines())]
     return "\n".join(lines)
-
-

@@ -1,6 +1,9 @@
-"""The pytest plugin: which checks there are, and what each comes to. `pytest -p hingeproof.plugin --pyargs hingeproof.properties`.
+"""The pytest plugin: which checks there are, and what each comes to.
 
-It is loaded by name only (no entry point), so nobody's unrelated pytest run imports it; without `test_laws.py` it does nothing.
+    pytest -p hingeproof.plugin --pyargs hingeproof.properties
+
+It is loaded by name only (no entry point), so nobody's unrelated pytest run imports it; without `test_laws.py` it does
+nothing.
 """
 
 from __future__ import annotations
@@ -117,7 +120,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     directory = node.config.getoption("hingeproof_run")
     if not error or not directory:
         return
-    process = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    process: Any = getattr(getattr(node.gateway, "_io", None), "popen", None)
     try:
         code = process.wait(timeout=10)
     except Exception:  # an execnet without `popen`, or a process that will not end: the signal stays unknown

@@ -1,4 +1,4 @@
-"""A look at a user's callable before the run, in a process of its own: `python -m hingeproof.preflight OUT`, questions on stdin.
+"""A look at a user's callable before the run, in a process of its own: `python -m hingeproof.preflight OUT`.
 
 Is it there, can it be called with the arguments of its loss, what else does its signature take, what does it reduce to?
 """
@@ -63,9 +63,10 @@ def preflight(question: Question, environment: dict[str, str]) -> UserImplementa
         except subprocess.TimeoutExpired:
             raise UsageError(f"{question.target}: importing it took more than {SECONDS:.0f} s") from None
         if not out.exists():  # where it does, whatever happened after that is for the run to judge
-            last = process.stderr.decode(errors="replace").strip().splitlines()[-1:] or [""]
+            last = (process.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
+            code = process.returncode
             raise UsageError(
-                f"{question.target}: the process died while importing it (exit code {process.returncode}) {last[0]}".rstrip()
+                f"{question.target}: the process died while importing it (exit code {code}) {last}".rstrip()
             )
         answer = msgspec.json.decode(out.read_bytes(), type=Answer)
     if answer.found is None:
@@ -95,7 +96,9 @@ def look(question: Question) -> tuple[UserImplementation, Any]:
     """Return what the callable is, as read from its signature, and itself. Raises: UsageError."""
     subject = load(question.target)
     if not callable(subject):
-        raise UsageError(f"it is {_a(type(subject).__name__)}, which cannot be called: name a function or a class of modules")
+        raise UsageError(
+            f"it is {_a(type(subject).__name__)}, which cannot be called: name a function or a class of modules"
+        )
     if question.grad is not None and not callable(load(question.grad)):
         raise UsageError(f"the gradient {question.grad} cannot be called")
     style = _style(subject)
@@ -120,7 +123,9 @@ def look(question: Question) -> tuple[UserImplementation, Any]:
                 f"it cannot be called with ({', '.join(tensors)}), as {question.loss} is: {error}"
             ) from None
     settable = {"module": None, "module_class": settings, "function": called}[style]
-    parameters = [n for n in question.names if n != "weight" and _takes(settable, n, len(tensors) if style == "function" else 0)]
+    parameters = [
+        n for n in question.names if n != "weight" and _takes(settable, n, len(tensors) if style == "function" else 0)
+    ]
     if _takes(called, "weight", len(tensors)):
         parameters.append("weight")
     found = UserImplementation(
@@ -143,7 +148,9 @@ def load(target: str) -> Any:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
-            raise UsageError(f"no module named {error.name} here or on the path: run it from the folder that holds it") from None
+            raise UsageError(
+                f"no module named {error.name} here or on the path: run it from the folder that holds it"
+            ) from None
         raise UsageError(f"importing {module} fails: {error}") from None
     except BaseException as error:  # a module may even call sys.exit
         raise UsageError(f"importing {module} raises {type(error).__name__}: {error}") from None
@@ -194,8 +201,8 @@ def reduction(subject: Callable[..., Any], question: Question) -> str:
     import numpy as np
 
     try:
-        subject = subject() if inspect.isclass(subject) else subject
-        one, two = (np.asarray(_plain(subject(*example(question, n)))) for n in (1, 2))
+        called: Any = subject() if inspect.isclass(subject) else subject
+        one, two = (np.asarray(_plain(called(*example(question, n)))) for n in (1, 2))
     except BaseException:  # a verdict on the callable is the engine's to give
         return "mean"
     if two.ndim > 0 and two.shape != one.shape:
@@ -209,7 +216,12 @@ def example(question: Question, n: int) -> list[Any]:
     """Return one and the same sample n times, with a loss well above 0."""
     import numpy as np
 
-    rows = {"scores": [0.5, 1.5, -1.0], "anchor": [1.0, 2.0, 0.5], "positive": [-2.0, 0.5, 1.0], "negative": [1.0, 2.0, 0.0]}
+    rows = {
+        "scores": [0.5, 1.5, -1.0],
+        "anchor": [1.0, 2.0, 0.5],
+        "positive": [-2.0, 0.5, 1.0],
+        "negative": [1.0, 2.0, 0.0],
+    }
     rows |= {"x1": [1.0, 0.5, -1.0], "x2": [2.0, 0.5, 1.0]}
     width = 3 if question.row == "vector" else 0
     arrays = [np.array([rows[name][: width or 1]] * n, np.float32) for name in question.inputs]

@@ -81,7 +81,10 @@ def pytest_command(journal: Journal, *, jobs: int, limit: float, fail_fast: bool
         *("--rootdir", str(files("hingeproof.properties"))),
         *("-p", "xdist", "-p", "timeout", "-p", "hingeproof.plugin", "--noconftest"),
         # each of these costs every item its share of a millisecond
-        *(f"-pno:{name}" for name in ("cacheprovider", "logging", "warnings", "subtests", "unraisableexception", "threadexception")),
+        *(
+            f"-pno:{name}"
+            for name in ("cacheprovider", "logging", "warnings", "subtests", "unraisableexception", "threadexception")
+        ),
         *("--pyargs", "hingeproof.properties"),
         # always a worker, so that a crash is never the run's; each may crash once a pass
         *("-n", str(jobs), "--dist", "loadgroup", f"--max-worker-restart={passes + jobs + 2}"),
@@ -154,9 +157,7 @@ def what_broke(journal: Journal, code: int, *, fail_fast: bool) -> str:
     return f"internal error: pytest ended with {code}: see {log}"
 
 
-def fill_in(
-    journal: Journal, info: RunInfo, checks: Sequence[Check], records: dict[str, Record], limit: float
-) -> None:
+def fill_in(journal: Journal, info: RunInfo, checks: Sequence[Check], records: dict[str, Record], limit: float) -> None:
     """Give the checks of a pass whose worker died, and that no other worker came to, their verdict."""
     from hingeproof.journal import Part
 
@@ -177,6 +178,8 @@ def locked(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UsageError(f"{directory} is being written by another hingeproof: wait for it, or take another --out") from None
+            raise UsageError(
+                f"{directory} is being written by another hingeproof: wait for it, or take another --out"
+            ) from None
         yield
     (directory / "lock").unlink(missing_ok=True)

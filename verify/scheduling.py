@@ -8,7 +8,7 @@ from typing import Any
 from xdist.scheduler import LoadGroupScheduling
 
 
-class PassScheduling(LoadGroupScheduling):  # type: ignore[misc]
+class PassScheduling(LoadGroupScheduling):
     """xdist's scheduling by group, mended where a crash made it wait for ever, and without its quadratic parts.
 
     A worker runs an item only once it knows the next one or that there is none. xdist gives a replaced worker one

@@ -29,9 +29,9 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(12, 6, 2, ("float32",), ("eager",), ("eager", "jit")),
+    "quick": Profile(12, 5, 2, ("float32",), ("eager",), ("eager", "jit")),
     "ci": Profile(
-        32, 10, 4, ("float32", "float64", "bfloat16", "float16"), ("eager",),
+        32, 7, 4, ("float32", "float64", "bfloat16", "float16"), ("eager",),
         ("eager", "jit", "compile", "vmap", "forward", "double_backward"),
     ),
     "nightly": Profile(

@@ -50,9 +50,7 @@ def _losses() -> Table:
 
 def _formula(loss: Loss) -> str:
     """Return φ and the margin, in a line."""
-    shapes = [
-        f"{make.__doc__}{'' if label is None else f' if y = {label:+d}'}" for label, make in loss.phi.items()
-    ]
+    shapes = [f"{make.__doc__}{'' if label is None else f' if y = {label:+d}'}" for label, make in loss.phi.items()]
     combined = "" if loss.margins.row == "scalar" or loss.margins.norms else f"{loss.aggregate} over k of "
     return f"{combined}{', '.join(shapes)}; {loss.margins.formula}{', divided by K' if loss.per_class else ''}"
 

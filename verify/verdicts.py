@@ -19,9 +19,7 @@ def _frameworks(plan: Plan) -> dict[str, str]:
     return {name: implementation.framework for name, implementation in implementations(plan).items()}
 
 
-def unjudged(
-    check: Check, plan: Plan, *, verdict: Verdict, reason: str, witness: Witness | None = None
-) -> Record:
+def unjudged(check: Check, plan: Plan, *, verdict: Verdict, reason: str, witness: Witness | None = None) -> Record:
     """Return a record with a verdict that no judgement stands behind."""
     law = LAWS[check.law]
     return Record(

@@ -5,25 +5,22 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hingeproof.environment import FLAGS, environment, versions, without_home
+from hingeproof import runs
+from hingeproof.environment import FLAGS, environment, without_home
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, NOTHING, UsageError
 from hingeproof.options import Options, plan, user_targets
-from hingeproof.records import SCHEMA_VERSION, Plan, Record, RunInfo, UserImplementation
+from hingeproof.records import SCHEMA_VERSION, Plan, RunInfo, UserImplementation
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from hingeproof.run import Outcome
     from hingeproof.table import Table
-
-RUNS = Path(".hingeproof") / "runs"
-FINDINGS = ("fail", "crash", "timeout", "stale")
 
 
 def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -> int:
@@ -37,26 +34,24 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
     if resume and last_failed:
         raise UsageError("--resume and --last-failed exclude each other: the run to resume knows its checks")
     if resume:
-        directory, info = _to_resume(wanted)
+        directory, info = runs.to_resume(wanted, _plan)
         table = build(info.plan)
     else:
-        todo = _last_failed(wanted) if last_failed else plan(wanted, _users(wanted))
+        if wanted.out is not None and not dry_run:
+            runs.refuse_what_is_there(Path(wanted.out))
+        todo = runs.last_failed(wanted, _plan) if last_failed else _plan(wanted)
         table = build(todo)
-        directory = None if dry_run else _new_directory(wanted)
         info = _info(todo, table)
     if not table.checks:
         return _nothing(table)
     if dry_run:
         return _dry_run(wanted, table, info.plan)
-    assert directory is not None
-    errors = _console(wanted, sys.stderr)
+    if not resume:
+        directory = runs.new_directory(wanted)
     journal = Journal(directory)
     judged = journal.records() if resume else {}
-    progress = Progress(
-        errors,
-        {i: w for i, w in weights(table.checks).items() if i not in judged},
-        quiet=bool(wanted.quiet),
-    )
+    open_ones = {check: weight for check, weight in weights(table.checks).items() if check not in judged}
+    progress = Progress(_console(wanted, sys.stderr), open_ones, quiet=bool(wanted.quiet))
     outcome = execute(
         journal,
         info,
@@ -77,6 +72,10 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
 
 
 # -- what to do ------------------------------------------------------------------------------------------------
+
+
+def _plan(wanted: Options) -> Plan:
+    return plan(wanted, _users(wanted))
 
 
 def _users(wanted: Options) -> tuple[UserImplementation, ...]:
@@ -128,101 +127,6 @@ def _info(todo: Plan, table: Table) -> RunInfo:
     )
 
 
-def _new_directory(wanted: Options) -> Path:
-    if wanted.out is not None:
-        directory = Path(wanted.out)
-        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-            raise UsageError(f"--out {directory} is not empty: name another, or add --resume to go on with the run in it")
-        return directory
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    for number in range(1000):
-        directory = RUNS / f"{stamp}-verify{f'-{number}' if number else ''}"
-        try:
-            directory.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return directory
-    raise UsageError(f"{RUNS} has a thousand runs of this second: clear it")
-
-
-def _runs() -> list[tuple[Path, RunInfo]]:
-    """Return the runs in the default place, the newest first."""
-    from hingeproof.reports.read import UnreadableRunError, read_info
-
-    found = []
-    for directory in RUNS.glob("*-verify*"):
-        try:
-            found.append((directory, read_info(directory)))
-        except UnreadableRunError:
-            continue  # a run that was killed before it began, or of another version
-    return sorted(found, key=lambda run: (run[1].started, run[0].name), reverse=True)
-
-
-def _to_resume(wanted: Options) -> tuple[Path, RunInfo]:
-    """Return the run to go on with. Raises: UsageError where it would not be the same run."""
-    from hingeproof.reports.read import UnreadableRunError, read_info
-
-    if wanted.out is not None:
-        directory = Path(wanted.out)
-        try:
-            info = read_info(directory)
-        except UnreadableRunError as error:
-            raise UsageError(str(error)) from None
-        if info.complete:
-            raise UsageError(f"the run in {directory} is complete: there is nothing to resume")
-    else:
-        runs = [(path, info) for path, info in _runs() if not info.complete]
-        if not runs:
-            raise UsageError(f"there is no incomplete run in {RUNS}: name one with --out")
-        directory, info = runs[0]
-    now = versions()
-    then = {name: info.environment.get(name) for name in {*now, *(n for n in info.environment if n in _VERSIONED)}}
-    changed = [f"{name} {then.get(name)} → {now.get(name)}" for name in sorted({*now, *then}) if then.get(name) != now.get(name)]
-    if changed:
-        raise UsageError(f"the run in {directory} cannot go on, since versions changed: {', '.join(changed)}; start a new one")
-    if wanted.planned() and not _only_configured(wanted):
-        asked = plan(wanted, _users(wanted))
-        differs = [
-            f"{name} was {getattr(info.plan, name)!r}, is {getattr(asked, name)!r}"
-            for name in Plan.__struct_fields__
-            if name != "checks" and getattr(info.plan, name) != getattr(asked, name)
-        ]
-        if differs:
-            raise UsageError(
-                f"the run in {directory} cannot go on, since it was asked for otherwise: {'; '.join(differs)}; "
-                "leave the options out, or start a new run"
-            )
-    return directory, info
-
-
-def _only_configured(wanted: Options) -> bool:
-    """Tell whether the plan's options come from pyproject.toml alone: the command line named none."""
-    from hingeproof.options import options
-
-    return options({}, Path("pyproject.toml")).planned() == wanted.planned() and all(
-        getattr(options({}, Path("pyproject.toml")), name) == getattr(wanted, name) for name in wanted.planned()
-    )
-
-
-_VERSIONED = ("python", "hingeproof", "numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn", "ml_dtypes", "hypothesis")
-
-
-def _last_failed(wanted: Options) -> Plan:
-    """Return the plan of what failed last. Raises: UsageError where nothing did."""
-    from hingeproof.reports.read import read
-
-    newest = next(((path, info) for path, info in _runs() if info.complete), None)
-    if newest is None:
-        raise UsageError(f"--last-failed: there is no complete run in {RUNS}")
-    failed = tuple(r.check for r in read(newest[0]).records if r.verdict in FINDINGS)
-    if not failed:
-        raise UsageError(f"--last-failed: nothing failed in {newest[0]}")
-    base = newest[1].plan
-    if wanted.planned() and not _only_configured(wanted):
-        base = plan(wanted, _users(wanted))
-    return msgspec.structs.replace(base, checks=failed)
-
-
 # -- what came of it -------------------------------------------------------------------------------------------
 
 
@@ -230,7 +134,9 @@ def _nothing(table: Table) -> int:
     reasons = [f"{count:,} checks need {name}, which is not installed" for name, count in sorted(table.missing.items())]
     if table.not_applicable:
         reasons.append(f"{table.not_applicable:,} do not apply")
-    _say(f"nothing to judge: no check is left of what was asked for ({'; '.join(reasons) or 'no combination offers it'})")
+    _say(
+        f"nothing to judge: no check is left of what was asked for ({'; '.join(reasons) or 'no combination offers it'})"
+    )
     return NOTHING
 
 
@@ -247,7 +153,8 @@ def _dry_run(wanted: Options, table: Table, todo: Plan) -> int:
         print(msgspec.json.encode(facts).decode())
         return GOOD
     workers = f"{wanted.workers} worker{'s' if wanted.workers > 1 else ''}"
-    print(f"{len(table.checks):,} checks in {passes:,} passes, about {in_words(guess)} with {workers}; {table.not_applicable:,} not applicable")
+    what = f"{len(table.checks):,} checks in {passes:,} passes, about {in_words(guess)} with {workers}"
+    print(f"{what}; {table.not_applicable:,} not applicable")
     for name, count in sorted(table.missing.items()):
         print(f"{name} is not installed: its {count:,} checks would not run")
     return GOOD
@@ -263,7 +170,9 @@ def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
         try:
             junit.write(outcome.info, outcome.records, Path(wanted.junit))
         except OSError as error:
-            raise UsageError(f"--junit {wanted.junit} cannot be written: {error.strerror} (the run is in {directory})") from None
+            raise UsageError(
+                f"--junit {wanted.junit} cannot be written: {error.strerror} (the run is in {directory})"
+            ) from None
     if wanted.as_json:
         print(msgspec.json.encode(_as_json(outcome, directory, summary.exit_code)).decode())
     elif wanted.quiet:
@@ -272,7 +181,10 @@ def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
         from hingeproof.properties.catalogue import LAWS
 
         terminal.render(
-            outcome.info, outcome.records, {name: law.statement for name, law in LAWS.items()}, _console(wanted, sys.stdout)
+            outcome.info,
+            outcome.records,
+            {name: law.statement for name, law in LAWS.items()},
+            _console(wanted, sys.stdout),
         )
     if not wanted.quiet:
         _say(f"records and environment: {directory}", prefix="")
@@ -281,7 +193,7 @@ def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
 
 def _as_json(outcome: Outcome, directory: Path, code: int) -> dict[str, Any]:
     info = outcome.info
-    findings: Sequence[Record] = [r for r in outcome.records if r.verdict in FINDINGS]
+    findings = [r for r in outcome.records if r.verdict in runs.FINDINGS]
     verdicts: dict[str, int] = {}
     for record in outcome.records:
         verdicts[record.verdict] = verdicts.get(record.verdict, 0) + 1
@@ -302,5 +214,3 @@ def _console(wanted: Options, stream: Any) -> Console:
 
 def _say(text: str, *, prefix: str = "hingeproof: ") -> None:
     print(f"{prefix}{text}", file=sys.stderr, flush=True)
-
-

@@ -38,6 +38,10 @@ class JaxSubject:
     gradients = True
     layouts = ("strided", "negative", "transposed")
 
+    @property
+    def compiled(self) -> bool:
+        return self.mode == "jit"
+
     def array(self, x: Array) -> jax.Array:
         return jnp.asarray(x)
 

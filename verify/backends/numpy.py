@@ -29,6 +29,7 @@ class NumpySubject:
     mode: str
     given: list[Array] = field(default_factory=list)
 
+    compiled = False
     layouts = ("strided", "negative", "transposed")
 
     @property

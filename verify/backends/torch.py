@@ -40,6 +40,10 @@ class TorchSubject:
     gradients = True
     layouts = ("strided", "transposed")
 
+    @property
+    def compiled(self) -> bool:
+        return self.mode in BACKENDS
+
     def array(self, x: Array) -> torch.Tensor:
         """A NumPy array on the device; strides are kept where PyTorch can hold them."""
         x = np.asarray(x)
@@ -159,4 +163,4 @@ def cross_entropy(scores: Array) -> list[tuple[float, float]]:
     x = torch.tensor(scores.astype(np.float64), requires_grad=True)
     value = torch.nn.functional.cross_entropy(x, torch.zeros(len(x), dtype=torch.int64), reduction="none")
     (grad,) = torch.autograd.grad(value.sum(), x)
-    return [(float(v), abs(float(g[0]))) for v, g in zip(value, grad, strict=True)]
+    return [(float(v), abs(float(g[0]))) for v, g in zip(value.detach(), grad, strict=True)]
