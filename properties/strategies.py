@@ -178,9 +178,10 @@ class Spec:
             tiny = (ZERO, fmt.subnormal, ZERO, fmt.tiny, fmt.tiny - fmt.subnormal, 3 * fmt.subnormal, fmt.tiny * 2)
             return sign * tiny[(kind >> 1) % len(tiny)]
         if focus == "large":
-            halves = (power_of_two(fmt.emax // 2), power_of_two(fmt.emax // 2 + 1), power_of_two(fmt.emax // 2 - 1))
-            large = (fmt.largest, power_of_two(fmt.emax), *halves, fmt.largest / 2, 3 * power_of_two(fmt.emax - 5))
-            return sign * large[(kind >> 1) % len(large)]
+            # the root of the range first (squares come near its end), then the end itself; violated for even bytes
+            root, end = power_of_two(fmt.emax // 2), power_of_two(fmt.emax)
+            large = (root, 3 * end / 32, fmt.largest, root / 2, end, fmt.largest / 2, 2 * root)
+            return -sign * large[(kind >> 1) % len(large)]
         special: tuple[Extended, ...] = (math.nan, math.inf, -math.inf)
         return special[kind % 3] if kind % 2 == 0 else _SIZES[kind % len(_SIZES)]
 

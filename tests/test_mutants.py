@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from hingeproof.records import Record
 from tests.mutants.table import LEGAL, MISSED, ROWS, Legal, Row
 
 ROOT = Path(__file__).parent.parent
-SECONDS = 300
+SECONDS = 600
+AT_ONCE = 7  # mutants in a command: each is judged by the laws of all, and shrunk for each that it breaks
 
 
 def verify(out: Path, targets: list[str], **options: str) -> list[Record]:
@@ -38,13 +38,13 @@ def honest(row: Row) -> str:
     return f"{row.framework}.{row.loss}"
 
 
-def judge_mutants(folder: Path, rows: tuple[Row, ...]) -> list[Record]:
+def judge_mutants(folder: Path, rows: list[Row]) -> list[Record]:
     """All mutants that one command can judge, under the laws that their rows name."""
     loss, framework, mode, dtype, strict, grad = rows[0].group
     # without `answers`, a call that raises would fail whichever law made it
     laws = sorted({r.law for r in rows} | {"answers"})
     return verify(
-        folder / "-".join(map(str, ("mutants", loss, framework, mode, dtype, strict, bool(grad)))),
+        folder / f"mutants-{ROWS.index(rows[0]) if rows[0] in ROWS else 'missed'}",
         [*dict.fromkeys(r.target for r in rows), honest(rows[0])],
         loss=loss, framework=framework, mode=mode, dtype=dtype, law=",".join(laws),
         contract="strict" if strict else "", grad=grad and f"tests.mutants.{grad}",
@@ -66,15 +66,22 @@ def commands(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     every = (*ROWS, *(row for row, _ in MISSED))
     wanted = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    keys = dict.fromkeys(p["row"].group for p in wanted if "row" in p)
-    jobs = {key: functools.partial(judge_mutants, folder, tuple(r for r in every if r.group == key)) for key in keys}
-    jobs |= {p["legal"]: functools.partial(judge_legal, folder, p["legal"]) for p in wanted if "legal" in p}
+    rows, legal = ({p[name] for p in wanted if name in p} for name in ("row", "legal"))
     with ThreadPoolExecutor(2) as pool:
-        yield {key: pool.submit(job) for key, job in jobs.items()}
+        futures: dict[object, Future[list[Record]]] = {
+            x: pool.submit(judge_legal, folder, x) for x in LEGAL if x in legal
+        }
+        for group in dict.fromkeys(r.group for r in every if r in rows):
+            alike = [r for r in every if r in rows and r.group == group]
+            for start in range(0, len(alike), AT_ONCE):
+                part = alike[start : start + AT_ONCE]
+                futures |= dict.fromkeys(part, pool.submit(judge_mutants, folder, part))
+        yield futures
+        pool.shutdown(cancel_futures=True)
 
 
 def find(commands: dict[object, Future[list[Record]]], row: Row, implementation: str) -> Record:
-    records = commands[row.group].result()
+    records = commands[row].result()
     (found,) = [r for r in records if r.law == row.law and r.implementation == implementation]
     return found
 

@@ -257,6 +257,8 @@ class Pass:
             phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         )
+        if failure.sample is not None and failure.batch.size > 1 and not self.compiled:
+            fails(failure.batch.take([failure.sample]))
         if not self.compiled:  # another shape would be another compilation
             small = replace(self.spec, sizes=(1, 2, 8), widths=(2, 3, 4))
             with contextlib.suppress(hypothesis.errors.NoSuchExample, hypothesis.errors.FlakyFailure):

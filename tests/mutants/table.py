@@ -39,7 +39,7 @@ ROWS = (
     Row("zero_past_margin", "value:squared_hinge_subnormal_past_margin", "squared_hinge"),
     Row("bounds_zero_one", "value:hinge_discounts_mistakes"),
     Row("monotone", "value:hinge_forgives_outliers"),
-    Row("convex", "value:hinge_truncated"),
+    Row("convex", "value:hinge_is_the_ramp"),
     Row("lipschitz", "value:hinge_steeper_far_out"),
     # gradient
     Row("gradient", "gradient:hinge_kink_gradient_doubled"),

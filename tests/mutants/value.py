@@ -35,8 +35,8 @@ def hinge_forgives_outliers(scores, targets, *, margin=1.0, reduction="mean"):
     return reduced(torch.where(z < margin - 2, 3 + (z - margin) / 2, torch.relu(margin - z)), reduction)
 
 
-def hinge_truncated(scores, targets, *, margin=1.0, reduction="mean"):
-    return reduced(torch.clamp(margin - targets * scores, 0, 2), reduction)
+def hinge_is_the_ramp(scores, targets, *, margin=1.0, reduction="mean"):
+    return reduced(torch.clamp(margin - targets * scores, 0, 1), reduction)
 
 
 def hinge_steeper_far_out(scores, targets, *, margin=1.0, reduction="mean"):

@@ -57,17 +57,10 @@ class TorchSubject:
             return np.asarray(x.contiguous().view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
         return np.asarray(x.numpy())
 
-    def targets(self, batch: Batch, targets: Array | None) -> torch.Tensor | None:
-        if targets is None:
-            return None
-        t = self.array(targets)
-        # the label convention of the default call: signs as floats, indices as they are
-        return (
-            t.to(getattr(torch, self.dtype)) if batch.loss.margins.targets == "sign" and t.dtype == torch.int64 else t
-        )
-
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
         raw, raw_targets, raw_weight = arrays(batch)
+        if raw_targets is not None and batch.loss.margins.targets == "sign" and raw_targets.dtype == np.int64:
+            raw_targets = raw_targets.astype(raw[0].dtype)  # the default call: signs as floats, indices as they are
         self.given = [x for x in (*raw, raw_targets, raw_weight) if x is not None]
         inputs = [self.array(x) for x in raw]
         weight = None if raw_weight is None else self.array(raw_weight)
@@ -77,7 +70,7 @@ class TorchSubject:
         def call(inputs: Any, targets: Any, weight: Any) -> Any:
             return bound(inputs, targets, weight, class_weight)
 
-        targets = self.targets(batch, raw_targets)
+        targets = None if raw_targets is None else self.array(raw_targets)
         if self.mode == "forward":
             return self._forward(call, inputs, targets, weight, batch)
         wants = cotangent is not None
