@@ -278,34 +278,36 @@ def label_dtypes(case: Case) -> Judgement:
     out = Judgement()
     batch = case.batch
     assert batch.targets is not None
-    plain = extended(case.call(batch, gradients=False).value)
-    kinds = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]
     refused = []
-    for kind in kinds + (["float32"] if case.loss.margins.targets == "sign" else []):
-        keep = (
-            list(range(batch.size))
-            if not kind.startswith("u")
-            else [i for i in range(batch.size) if np.min(batch.targets[i]) >= 0]
-        )
-        if not keep:
-            continue
-        typed = batch.take(keep)
-        assert typed.targets is not None
-        typed = typed.change(targets=typed.targets.astype(kind))
+    for kind in _label_kinds(case):
+        unsigned = kind.startswith("u")
+        plain = batch.change(targets=np.abs(batch.targets)) if unsigned else batch
+        assert plain.targets is not None
+        typed = plain.change(targets=plain.targets.astype(kind))
+        want = extended(case.call(plain, gradients=False).value)
         out.judged += 1
         try:
             got = case.call(typed, gradients=False)
-            text = f"{[show(x) for x in extended(got.value)]} of dtype {got.dtype} for {kind} labels"
-            right = extended(got.value) == [plain[i] for i in keep] and got.dtype in ("", batch.format.name)
-            broken = extended(got.value) != [plain[i] for i in keep]
         except Unanswered as error:
             right, broken, text = False, False, f"{kind} labels: {error}"
+        else:
+            text = f"{[show(x) for x in extended(got.value)]} of dtype {got.dtype} for {kind} labels"
+            broken = extended(got.value) != want
+            right = not broken and got.dtype in ("", batch.format.name)
         if right:
             continue
         if case.contract.label_dtypes == "all" or broken:
-            out.fail(Failure(typed, f"{[show(plain[i]) for i in keep]} of dtype {batch.format.name}", text))
+            out.fail(Failure(typed, f"{[show(x) for x in want]} of dtype {batch.format.name}", text))
         else:
             refused.append(kind)
     if refused:
         out.convention = f"labels of dtype {', '.join(refused)} are refused, or change the result's dtype"
     return out
+
+
+def _label_kinds(case: Case) -> list[str]:
+    """The dtypes that can hold the labels: no unsigned one holds the padding −1, floats only the signs."""
+    signed, unsigned = ["int8", "int16", "int32", "int64"], ["uint8", "uint16", "uint32"]
+    if case.loss.margins.targets == "multilabel":
+        return signed
+    return signed + unsigned + (["float32"] if case.loss.margins.targets == "sign" else [])

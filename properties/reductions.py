@@ -113,10 +113,10 @@ def mean_overflow(case: Case) -> Judgement:
     out = Judgement()
     batch = case.batch
     limit = batch.format.largest
-    batch = batch.change(weight=None)
+    batch = batch.change(weight=None, class_weight=None)
     pairs = list(enumerate(zip(batch.evaluations, batch.intervals, strict=True)))
-    big = [i for i, (e, p) in pairs if e.finite and p is not None and p.high != math.inf and p.center > limit / 64]  # type: ignore[operator]
-    copies = 128
+    big = [i for i, (e, p) in pairs if e.finite and p is not None and p.high != math.inf and p.center > limit / 7]  # type: ignore[operator]
+    copies = 8  # their sum overflows
     for i in big[:4]:
         interval = batch.intervals[i]
         assert interval is not None
@@ -129,7 +129,7 @@ def mean_overflow(case: Case) -> Judgement:
             continue
         if case.contract.mean_overflow == "exact":
             expected = f"{show(interval.center)}, the mean of {copies} equal losses"
-            out.fail(Failure(many.take([0] * 8), expected, show(got), "mean"))
+            out.fail(Failure(many, expected, show(got), "mean"))
         else:
             out.convention = "the mean of finite losses can be infinite: the sum overflows first"
     return out

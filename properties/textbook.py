@@ -101,14 +101,12 @@ def hinge_embedding_is_not_hinge(case: Case) -> Judgement:
 def cross_entropy_never_zero(case: Case) -> Judgement:
     """On correct samples past the margin the hinge and its gradient are 0 while cross-entropy's never are."""
     out = Judgement()
-    margins = [1.5, 2.0, 4.0, 8.0]
-    if case.loss.name == "hinge":
-        batch = _batch(case, margins, [1] * 4)
-    else:
-        batch = _batch(case, [[m, 0.0] for m in margins], [0] * 4)
+    margins = [1.5, 2.0, 4.0, 8.0] * 2
+    table = [[m, 0.0, 0.0, 0.0] for m in margins]  # the first class is right by m over all others
+    batch = _batch(case, margins, [1] * 8) if case.loss.name == "hinge" else _batch(case, table, [0] * 8)
     seen = case.call(batch)
     rows = gradient_rows(seen)
-    cross = case.pool["cross_entropy"](np.asarray([[m, 0.0] for m in margins], dtype=batch.inputs[0].dtype))
+    cross = case.pool["cross_entropy"](np.asarray(table, dtype=batch.inputs[0].dtype))
     for i, v in enumerate(extended(seen.value)):
         out.judged += 1
         if v != 0 or (rows is not None and any(g != 0 for g in rows[i])):

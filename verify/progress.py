@@ -75,7 +75,7 @@ class Progress:
         from rich.markup import escape
 
         words = [f"[bold red]{self._words()}[/]" if self.failures else "", escape(self._now)]
-        return " · ".join(filter(None, words)) or "starting workers"
+        return " · ".join(filter(None, words)) or ("" if self.done else "starting workers")
 
     def _left(self, now: float) -> str:
         if self.worth <= 0 or self.worth >= self.whole:

@@ -55,11 +55,6 @@ def hinge_kink_depends_on_cotangent(scores, targets, *, margin=1.0, reduction="m
     return reduced(each, reduction)
 
 
-def hinge_ignores_cotangent(scores, targets, *, margin=1.0, reduction="mean"):
-    loss = torch.relu(margin - targets * scores)
-    return reduced(given(loss, scores, lambda c: -targets * (loss > 0) * c.sign() * c.abs().mean()), reduction)
-
-
 def weston_watkins_target_share_forgotten_at_kink(scores, targets, *, margin=1.0, reduction="mean"):
     """At a kink the rival gets all its gradient, the target none: each legal, not both together."""
     own, rival = rivals(scores, targets)

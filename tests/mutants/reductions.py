@@ -28,13 +28,12 @@ def hinge_mean_over_weights(scores, targets, *, margin=1.0, reduction="mean", we
     return reduced(loss, reduction, weight)
 
 
-def multi_margin_class_weight_inside_the_power(
-    scores, targets, *, margin=1.0, p=1, class_weight=None, reduction="mean"
-):
+def multi_margin_class_weight_of_the_rival(scores, targets, *, margin=1.0, p=1, class_weight=None, reduction="mean"):
+    """Each rival is weighted by its own class, not by the target's."""
     own, rival = rivals(scores, targets)
-    gap = torch.where(rival, torch.relu(margin - (own - scores)), 0)
-    gap = gap if class_weight is None else gap * class_weight[targets].unsqueeze(-1)
-    return reduced((gap**p).sum(-1) / scores.shape[-1], reduction)
+    each = torch.where(rival, torch.relu(margin - (own - scores)) ** p, 0)
+    each = each if class_weight is None else each * class_weight
+    return reduced(each.sum(-1) / scores.shape[-1], reduction)
 
 
 def hinge_mean_sums_first(scores, targets, *, margin=1.0, reduction="mean", weight=None):

@@ -31,9 +31,9 @@ def crammer_singer_last_class_is_no_rival(scores, targets, *, margin=1.0, reduct
     return reduced(torch.relu(gap.amax(-1)), reduction)
 
 
-def hinge_margin_or_one(scores, targets, *, margin=1.0, reduction="mean"):
-    """Python's `or`: a margin of 0 becomes 1."""
-    return reduced(torch.relu((margin or 1.0) - targets * scores), reduction)
+def hinge_with_an_epsilon(scores, targets, *, margin=1.0, reduction="mean"):
+    """A length that nobody passed, so it does not scale with the others."""
+    return reduced(torch.relu(margin - targets * scores + 1e-6), reduction)
 
 
 def weston_watkins_zero_score_is_padding(scores, targets, *, margin=1.0, reduction="mean"):

@@ -142,5 +142,5 @@ def cross_entropy(scores: Array) -> list[tuple[float, float]]:
     def loss(x: Any) -> Any:
         return -jax.nn.log_softmax(x)[0]
 
-    rows = jnp.asarray(scores, dtype=jnp.float32)
-    return [(float(loss(x)), abs(float(jax.grad(loss)(x)[0]))) for x in rows]
+    values, slopes = jax.jit(jax.vmap(jax.value_and_grad(loss)))(jnp.asarray(scores, dtype=jnp.float32))
+    return [(float(v), abs(float(g[0]))) for v, g in zip(values, slopes, strict=True)]

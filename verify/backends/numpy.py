@@ -69,5 +69,5 @@ def subject(implementation: Implementation, dtype: str, device: str, mode: str) 
 
 def cross_entropy(scores: Array) -> list[tuple[float, float]]:
     """Value and size of the slope of the cross-entropy of class 0, row by row."""
-    gap = (scores[:, 0] - scores[:, 1]).astype(np.float64)
-    return [(float(np.log1p(np.exp(-g))), float(1 / (1 + np.exp(g)))) for g in gap]
+    others = np.exp((scores[:, 1:] - scores[:, :1]).astype(np.float64)).sum(1)
+    return [(float(np.log1p(o)), float(o / (1 + o))) for o in others]

@@ -1,0 +1,335 @@
+"""The common form of every model here: min ½θᵀDθ + cᵀθ + Σ_g φ(u_g), u = Aθ + offset.
+
+φ of a row is sup over 0 ≤ p ≤ C of p·u − κp²/2: the hinge (κ = 0), its square (C = ∞, κ > 0), the smoothed hinge
+(both finite), a hard constraint (C = ∞, κ = 0). In Crammer–Singer the rows of a sample form a group with Σp ≤ C.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+from scipy import sparse
+
+from hingeproof.errors import UsageError, among
+from hingeproof.svm.exact import U, Array, integers, mantissas, product, rational, rounded, sums
+
+LOSSES = (
+    "hinge", "squared_hinge", "smooth_hinge", "weston_watkins", "crammer_singer", "epsilon_insensitive", "one_class",
+)  # fmt: skip
+BINARY = LOSSES[:3]
+MULTICLASS = ("weston_watkins", "crammer_singer")
+BIASES = ("free", "regularised", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """`A` holds exact float64 entries (dense or CSR). A row is u = A_r·θ + constant + h_r; its dual is p_r."""
+
+    loss: str
+    bias: str
+    parameters: dict[str, Any]
+    A: Any
+    constant: fmpq
+    h: Array | None
+    C: fmpq | None
+    kappa: fmpq
+    group: int  # rows in a group: 1, or K − 1 where the rows of a sample share one maximum
+    weights: int  # coordinates of w, which come first; D is 1 there
+    free: int  # coordinates with D = 0: the last ones
+    c: tuple[fmpq, ...]  # of the free coordinates; 0 elsewhere
+    labels: tuple[tuple[str, int], ...]
+    y: Array
+    d: int
+    classes: int
+    names: Array  # (sample, constraint) of each row
+
+    @property
+    def rows(self) -> int:
+        return int(self.A.shape[0])
+
+    @property
+    def size(self) -> int:
+        return int(self.A.shape[1])
+
+    @property
+    def n(self) -> int:
+        return len(self.y)
+
+    @property
+    def ridged(self) -> int:
+        """Coordinates with D = 1."""
+        return self.size - self.free
+
+    @cached_property
+    def offset(self) -> Array:
+        constant = np.full(self.rows, rounded(self.constant))
+        return constant if self.h is None else constant + self.h
+
+    @cached_property
+    def magnitude(self) -> Any:
+        """|A|."""
+        return abs(self.A)
+
+    def dense(self, rows: Any) -> Array:
+        part = self.A[rows]
+        return part.toarray() if sparse.issparse(part) else part
+
+    def exact_offset(self, row: int) -> fmpq:
+        return self.constant if self.h is None else self.constant + rational(self.h[row])
+
+    def entries(self, rows: Array) -> tuple[Array, Array]:
+        """Non-zero values and their columns in the rows."""
+        part = self.A[rows]
+        if sparse.issparse(part):
+            part = part.tocoo()
+            return part.data, part.col
+        at = np.nonzero(part)
+        return part[at], at[1]
+
+    def total(self, rows: Array) -> tuple[list[fmpq], fmpq]:
+        """Σ A_r and Σ offset_r over the rows, exactly."""
+        values, columns = self.entries(rows)
+        offsets = self.constant * len(rows)
+        if self.h is not None and len(rows):
+            offsets += sums(self.h[rows], np.zeros(len(rows), np.int64), 1)[0]
+        return sums(values, columns, self.size), offsets
+
+    def floats(self, theta: list[fmpq]) -> tuple[Array, Array]:
+        """u in floating point, and a rigorous bound of its error (any order of summation; Higham 2002, §3.1)."""
+        t = np.array([rounded(v) for v in theta])
+        u = self.A @ t + self.offset
+        size = self.magnitude @ np.abs(t) + np.abs(self.offset)
+        bound = (self.size + 8) * 2 * U * size + (self.size + 8) * 2.0**-1000
+        return u, np.where(np.isfinite(u) & np.isfinite(bound), bound, np.inf)
+
+    def values(self, rows: Array, theta: list[fmpq]) -> list[fmpq]:
+        """u exactly, of some rows."""
+        if not len(rows):
+            return []
+        if sparse.issparse(self.A):
+            out = []
+            for row in rows.tolist():
+                part = self.A[row].tocoo()
+                u = self.exact_offset(row)
+                for v, j in zip(part.data.tolist(), part.col.tolist(), strict=True):
+                    u += rational(v) * theta[j]
+                out.append(u)
+            return out
+        matrix, e = integers(self.dense(rows).ravel())
+        scale = fmpq(2) ** e
+        dots = product(matrix, len(rows), theta)
+        return [dot * scale + self.exact_offset(row) for dot, row in zip(dots, rows.tolist(), strict=True)]
+
+    def stationary(self, theta: list[fmpq], through: list[fmpq]) -> list[fmpq]:
+        """Dθ + c + Aᵀp, given Aᵀp."""
+        ridge = self.ridged
+        return [through[j] + (theta[j] if j < ridge else self.c[j - ridge]) for j in range(self.size)]
+
+
+@dataclass
+class Point:
+    """A candidate (θ, p): p is C on `full`, `part` on its rows, 0 elsewhere."""
+
+    theta: list[fmpq]
+    full: Array
+    part: dict[int, fmpq]
+    biases: tuple[fmpq | None, fmpq | None] | None = None
+    objective: fmpq | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def decimal(name: str, value: Any) -> fmpq:
+    """A parameter, read as an exact decimal or rational."""
+    if isinstance(value, fmpq):
+        return value
+    from fractions import Fraction
+
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        f = Fraction(repr(float(value)) if isinstance(value, float | np.floating) else str(value))
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise UsageError(f"{name} {value!r} is not a number: give a decimal such as 0.1") from error
+    return fmpq(f.numerator, f.denominator)
+
+
+def build(
+    X: Any, y: Any, *, C: Any, loss: str, bias: str, epsilon: Any, gamma: Any, nu: Any, margin: Any, hard: bool
+) -> Model:
+    """Put data and parameters in the common form. Raises: UsageError."""
+    among(loss, LOSSES, "loss of the SVM oracle")
+    among(bias, BIASES, "kind of bias")
+    if hard and loss != "hinge":
+        raise UsageError(f"a hard margin has no loss: leave out loss {loss!r} or hard")
+    if loss == "one_class" and bias != "free":
+        raise UsageError("one_class has a free threshold ρ = −b: use bias free")
+    X = matrix(X)
+    n, d = X.shape
+    size = {"C": C, "margin": margin}
+    if loss == "one_class":
+        size = {"nu": nu}
+    elif loss == "epsilon_insensitive":
+        size = {"C": C, "epsilon": epsilon}
+    elif loss == "smooth_hinge":
+        size["gamma"] = gamma
+    values = {name: decimal(name, value) for name, value in size.items() if not (hard and name == "C")}
+    for name, low in (("C", True), ("gamma", True), ("nu", True), ("epsilon", False)):
+        if name in values and (values[name] < 0 or (low and values[name] == 0)):
+            raise UsageError(f"{name} is {values[name]}: it must be {'above' if low else 'at least'} 0")
+    if "nu" in values and values["nu"] > 1:
+        raise UsageError(f"nu is {values['nu']}: it must be at most 1")
+    if hard and values["margin"] <= 0:
+        raise UsageError(f"margin is {values['margin']}: a hard margin must be above 0")
+    parameters: dict[str, Any] = {**({"C": None} if hard else {}), **values}
+    bound: fmpq | None = None if hard else fmpq(1) / (values["nu"] * n) if loss == "one_class" else values["C"]
+    kappa, constant, h, group, classes, c = fmpq(0), values.get("margin", fmpq(0)), None, 1, 1, fmpq(0)
+    sample = np.arange(n)
+    names = np.stack([sample, np.zeros(n, np.int64)], axis=1)
+    labels: tuple[tuple[str, int], ...] = ()
+    with_bias = bias != "none"
+    if loss in BINARY:
+        signs, labels = two_labels(y, n)
+        A = _signed(X, -signs, with_bias)
+        target = signs
+        if loss == "squared_hinge":
+            kappa, bound = fmpq(1) / (2 * values["C"]), None
+        elif loss == "smooth_hinge":
+            kappa = values["gamma"] / values["C"]
+    elif loss == "one_class":
+        target = np.zeros(n)
+        A = _signed(X, -np.ones(n), True)
+        c = fmpq(1)
+    elif loss == "epsilon_insensitive":
+        target = _targets(y, n)
+        both = _signed(X, np.ones(n), with_bias)
+        stack = sparse.vstack if sparse.issparse(both) else np.vstack
+        A = stack([-both, both])
+        A = A.tocsr() if sparse.issparse(A) else A
+        constant, h = -values["epsilon"], np.concatenate([target, -target])
+        names = np.concatenate([names, names + [0, 1]])
+    else:
+        target, labels = many_labels(y, n)
+        classes = len(labels)
+        A, names = _blocks(X, target.astype(np.int64), classes, bias)
+        group = classes - 1 if loss == "crammer_singer" else 1
+    free = 0 if bias != "free" else classes - 1 if loss in MULTICLASS else 1
+    return Model(
+        loss=loss, bias=bias, parameters=parameters, A=A, constant=constant, h=h, C=bound, kappa=kappa, group=group,
+        weights=d * classes, free=free, c=(c,) * free, labels=labels, y=target, d=d, classes=classes, names=names,
+    )  # fmt: skip
+
+
+def matrix(X: Any) -> Any:
+    """Float64 rows, dense or CSR. Raises: UsageError naming row and column of what is no finite number."""
+    if sparse.issparse(X):
+        X = sparse.csr_array(X, dtype=np.float64)
+        X.sum_duplicates()
+        if not np.isfinite(X.data).all():
+            at = int(np.flatnonzero(~np.isfinite(X.data))[0])
+            row = int(np.searchsorted(X.indptr, at, side="right")) - 1
+            raise UsageError(f"row {row}, column {X.indices[at]}: {X.data[at]} is not a finite number")
+    else:
+        try:
+            X = np.asarray(X, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"X is not an array of numbers: {error}") from error
+        if X.ndim != 2:
+            raise UsageError(f"X has shape {X.shape}: it must be (n, d)")
+        if not np.isfinite(X).all():
+            row, column = (int(v[0]) for v in np.nonzero(~np.isfinite(X)))
+            raise UsageError(f"row {row}, column {column}: {X[row, column]} is not a finite number")
+    if not X.shape[0] or not X.shape[1]:
+        raise UsageError(f"X has shape {X.shape}: there is nothing to separate (n = {X.shape[0]}, d = {X.shape[1]})")
+    return X
+
+
+def _column(y: Any, n: int) -> Array:
+    column = np.asarray(y)
+    if column.shape != (n,):
+        raise UsageError(f"y has shape {column.shape} where X has {n} rows: it must be ({n},)")
+    if column.dtype.kind == "f" and not np.isfinite(column).all():
+        row = int(np.flatnonzero(~np.isfinite(column))[0])
+        raise UsageError(f"row {row}, label: {column[row]} is not a finite number")
+    return column
+
+
+def text(label: Any) -> str:
+    """The text of a label: a number as Python writes it, without .0 where it is whole."""
+    if isinstance(label, bool | np.bool_):
+        return str(int(label))
+    if isinstance(label, int | float | np.integer | np.floating):
+        value = float(label)
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(label)
+
+
+def many_labels(y: Any, n: int) -> tuple[Array, tuple[tuple[str, int], ...]]:
+    """Class numbers 0 … K−1 in sorted order. Raises: UsageError with one class only."""
+    column = _column(y, n)
+    found, at = np.unique(column, return_inverse=True)
+    if len(found) < 2:
+        raise UsageError(f"one class only: every label is {text(found[0])}; there is nothing to separate")
+    return at.astype(np.float64), tuple((text(label), i) for i, label in enumerate(found.tolist()))
+
+
+def two_labels(y: Any, n: int) -> tuple[Array, tuple[tuple[str, int], ...]]:
+    """±1, the greater label being +1. Raises: UsageError unless there are exactly two."""
+    at, labels = many_labels(y, n)
+    if len(labels) > 2:
+        shown = ", ".join(name for name, _ in labels[:6])
+        raise UsageError(
+            f"{len(labels)} labels ({shown}{', …' if len(labels) > 6 else ''}) where a binary loss needs two: "
+            "select a pair, or use weston_watkins or crammer_singer"
+        )
+    return 2 * at - 1, ((labels[0][0], -1), (labels[1][0], 1))
+
+
+def _targets(y: Any, n: int) -> Array:
+    column = _column(y, n)
+    if column.dtype.kind not in "fiub":
+        raise UsageError("row 0, label: epsilon_insensitive needs numbers as targets")
+    return column.astype(np.float64)
+
+
+def _signed(X: Any, signs: Array, with_bias: bool) -> Any:
+    if sparse.issparse(X):
+        part = sparse.diags_array(signs) @ X
+        parts = [part, sparse.csr_array(signs[:, None])] if with_bias else [part]
+        return sparse.csr_array(sparse.hstack(parts, format="csr"))
+    A = X * signs[:, None]
+    return np.hstack([A, signs[:, None]]) if with_bias else A
+
+
+def _blocks(X: Any, y: Array, K: int, bias: str) -> tuple[Any, Array]:
+    """Rows u_ik = Δ − (s_y − s_k), k ≠ y. Without a ridge on it, the bias of class 0 is fixed at 0 (a translation)."""
+    n, d = X.shape
+    flat = sparse.coo_array(X)
+    sample = np.repeat(np.arange(n), K - 1)
+    other = np.array([[k for k in range(K) if k != c] for c in range(K)])[y].ravel()
+    place = np.arange(n * (K - 1)).reshape(n, K - 1)
+    rows, columns, values = [], [], []
+    for j in range(K - 1):
+        for sign, block in ((1.0, other[place[:, j]]), (-1.0, y)):
+            rows.append(place[flat.row, j])
+            columns.append(block[flat.row] * d + flat.col)
+            values.append(sign * flat.data)
+    start, skip = K * d, 0
+    if bias != "none":
+        skip = 1 if bias == "free" else 0
+        for sign, block in ((1.0, other), (-1.0, y[sample])):
+            keep = block >= skip
+            rows.append(np.flatnonzero(keep))
+            columns.append(start + block[keep] - skip)
+            values.append(np.full(int(keep.sum()), sign))
+    width = start + (0 if bias == "none" else K - skip)
+    triple = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    A = sparse.csr_array(sparse.coo_array(triple, shape=(n * (K - 1), width)))
+    A.eliminate_zeros()
+    return (A.toarray() if A.shape[0] * width <= 2_000_000 else A), np.stack([sample, other], axis=1)
+
+
+__all__ = ["BIASES", "BINARY", "LOSSES", "MULTICLASS", "Model", "Point", "build", "decimal", "mantissas", "text"]
