@@ -260,9 +260,8 @@ class Case:
         # beside a sample of the other class whose loss is 0, the mean is half of this one's, exactly
         assert batch.targets is not None
         other = np.full((1,), -4 * int(batch.targets[i]), batch.inputs[0].dtype)
-        pair = row.change(
-            inputs=(np.concatenate([row.inputs[0], other]),), targets=np.array([batch.targets[i], -batch.targets[i]])
-        )
+        label = int(batch.targets[i])
+        pair = row.change(inputs=(np.concatenate([row.inputs[0], other]),), targets=np.array([label, -label]))
         half = self._call(pair, reduction, None)
         return Output(value=2 * half.value, dtype=half.dtype)
 

@@ -186,6 +186,7 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
         gradients: dict[int, fmpq] = {}
         errors: dict[int, fmpq] = {}
         total = abs(margin)
+        rounded = width * fmt.rounding_error(eps)
         singular = False
         for sign, other, offset in ((-1, near, width), (1, far, 2 * width)):
             diff = [x - y + eps for x, y in zip(a, other, strict=True)]
@@ -205,12 +206,15 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
                     slope = _ball(arb(x) / d)
                     bound = _ball(arb(s) / d)
                     slack = _gamma(fmt, 2 * width + 12) * (bound[0] + bound[1])
+                    # ε itself is rounded, absolutely so where it is subnormal; so are the tiny quotients it leaves
+                    inverse = _ball(1 / d)
+                    slack += fmt.rounding_error(eps) * (inverse[0] + inverse[1]) + 4 * fmt.subnormal
                 for where, direction in ((i, sign), (offset + i, -sign)):
                     gradients[where] = gradients.get(where, ZERO) + direction * slope[0]
                     errors[where] = errors.get(where, ZERO) + slope[1] + slack
         middle, radius = _ball(distances[1] - distances[0])
     exactly = radius == 0 and eps == 0 and _norms_exact(a, (near, far), p, margin, fmt)
-    yield Term(middle, gradients, ZERO if exactly else radius + relative * total, errors, singular)
+    yield Term(middle, gradients, ZERO if exactly else radius + relative * total + 2 * rounded, errors, singular)
 
 
 def _norms_exact(a: list[fmpq], others: tuple[list[fmpq], ...], p: int, margin: fmpq, fmt: Format) -> bool:

@@ -11,26 +11,25 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.mutants.table import LEGAL, ROWS, Legal, Row
 
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.records import Record
-from tests.mutants.table import LEGAL, ROWS, Legal, Row
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 600
-AT_ONCE = 7  # mutants in a command: each is judged by the laws of all, and shrunk for each that it breaks
+AT_ONCE = 9  # mutants in a command: each is judged by the laws of all, and shrunk for each that it breaks
 
 
 def verify(out: Path, targets: list[str], **options: str) -> list[Record]:
-    """What `hingeproof verify` writes down; verdicts are the test's business, its exit code only must be of a verdict."""
+    """What `hingeproof verify` writes down. Its exit code must be that of a verdict; which one, the tests say."""
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value]
     command = [sys.executable, "-m", "hingeproof", "verify", *targets, *flags, "--profile=quick", "--jobs=1", "--quiet"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(
-        [*command, f"--out={out}"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    command += [f"--out={out}"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode in (0, 1), done.stderr
-    return msgspec.json.decode(b"[%s]" % b",".join((out / "records.jsonl").read_bytes().splitlines()), type=list[Record])
+    return [msgspec.json.decode(line, type=Record) for line in (out / "records.jsonl").read_bytes().splitlines()]
 
 
 def honest(row: Row) -> str:
@@ -53,7 +52,7 @@ def judge_mutants(folder: Path, rows: list[Row]) -> list[Record]:
 
 def judge_legal(folder: Path, legal: Legal) -> list[Record]:
     return verify(
-        folder / f"legal-{legal.loss}-{legal.framework}",
+        folder / f"legal-{LEGAL.index(legal)}",
         [f"tests.mutants.{legal.module}:{name}" for name in legal.names],
         loss=legal.loss, framework=legal.framework, mode=",".join(legal.modes), dtype="float32",
         grad=legal.grad and f"tests.mutants.{legal.grad}",
@@ -105,7 +104,7 @@ def test_same_law_does_not_reject_the_reference(commands, row):
         assert got.verdict == "pass", got
 
 
-@pytest.mark.parametrize("legal", LEGAL, ids=lambda x: f"{x.framework}-{x.loss}")
+@pytest.mark.parametrize("legal", LEGAL, ids=lambda x: f"{x.framework}-{x.names[0]}")
 def test_no_law_rejects_a_legal_variant(commands, legal):
     records = commands[legal].result()
     assert {r.implementation.partition(":")[2] for r in records} == set(legal.names)
@@ -114,7 +113,8 @@ def test_no_law_rejects_a_legal_variant(commands, legal):
     assert not bad
     # thin is for a law here and there, not a way for a whole mode to slip through
     assert all(r.reason.startswith("thin") for r in records if r.verdict == "undecided")
-    assert sum(r.verdict == "pass" for r in records) > 0.9 * len(records)
+    assert sum(r.verdict == "undecided" for r in records) < 0.1 * len(records)
+    assert any(r.verdict == "pass" for r in records)
 
 
 def test_every_law_has_a_mutant():

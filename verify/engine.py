@@ -27,7 +27,7 @@ from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
 from hingeproof.table import PROFILES, implementations, lacking
-from hingeproof.witness import tensors, witness
+from hingeproof.witness import witness
 
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
@@ -104,7 +104,7 @@ class Pass:
             # each new shape costs compilations, in eager JAX too: one for every operation
             self.spec = replace(self.spec, sizes=(8,), widths=(4,))
         self.foci = foci_of(loss)
-        self.tallies = {c.law: Tally(LAWS[c.law]) for c in checks if lacking(self.implementation, LAWS[c.law]) is None}
+        self.tallies = {c.law: Tally(LAWS[c.law]) for c in checks if self._lacking(LAWS[c.law]) is None}
         self.pool: dict[str, Any] = {
             "reference": lru_cache(maxsize=None)(self._reference),
             "cross_entropy": backing.cross_entropy,
@@ -113,6 +113,11 @@ class Pass:
     def _not_varied(self) -> set[str]:
         """A compiled module with a class weight would be another module, and compilation, for each batch."""
         return {"class_weight"} if self.compiled and self.implementation.style == "module_class" else set()
+
+    def _lacking(self, law: Law) -> str | None:
+        """What the law needs and this pass does not have."""
+        fixed = self._not_varied() & set(law.needs)
+        return "not varied here: each value would be a compilation" if fixed else lacking(self.implementation, law)
 
     def _reference(self, loss: str) -> Any:
         implementation = IMPLEMENTATIONS[f"{self.implementation.framework}.{loss}"]
@@ -131,7 +136,7 @@ class Pass:
     def run(self) -> Iterator[Record]:
         started = time.perf_counter()
         for check in self.checks:
-            why = lacking(self.implementation, LAWS[check.law])
+            why = self._lacking(LAWS[check.law])
             if why is not None:
                 yield self._record(check, verdict="unsupported", reason=why)
         judged = [c for c in self.checks if c.law in self.tallies]
@@ -153,7 +158,7 @@ class Pass:
         """("unsupported", …) where this mode or dtype cannot run, ("fail", …) where a plain eager call raises."""
         try:
             self.subject = subject(self.implementation, self.first.dtype, self.first.device, self.first.mode)
-            self.about_to_try(tensors(self.plain))
+            self._announce(self.plain)
             self._case(self.plain).seen  # noqa: B018  (the call is made here)
         except Unanswered as error:
             cannot = self.first.mode != "eager" or (
@@ -171,6 +176,10 @@ class Pass:
             return self._record(check, verdict="fail", witness=self._witness(error.failure))
         return self._record(check, verdict="undecided", reason=f"the plainest call is not answered: see {first}")
 
+    def _announce(self, batch: Batch) -> None:
+        """Journal what is about to be tried: it is the witness, should the call never return."""
+        self.about_to_try(self._witness(Failure(batch, "an answer", "none: the call did not return")))
+
     # -- examples --------------------------------------------------------------------------------------------------
 
     def _case(self, batch: Batch) -> Case:
@@ -179,7 +188,7 @@ class Pass:
     def _judge_once(self) -> None:
         for tally in self.tallies.values():
             if tally.law.once:
-                self.about_to_try(tensors(self.plain))
+                self._announce(self.plain)
                 tally.add(self._ask(tally.law, self._case(self.plain)), self.plain)
 
     def _ask(self, law: Law, case: Case) -> Judgement:
@@ -201,7 +210,7 @@ class Pass:
 
         def body(batch: Batch) -> None:
             nonlocal count
-            self.about_to_try(tensors(batch))
+            self._announce(batch)
             case = self._case(batch)
             for tally in laws:
                 wanted = not tally.law.foci or focus in tally.law.foci
@@ -241,7 +250,7 @@ class Pass:
             calls += 1
             if calls > _SHRINK_CALLS:
                 return False
-            self.about_to_try(tensors(batch))
+            self._announce(batch)
             try:
                 found = law.judge(self._case(batch)).failure
             except Unanswered as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
+from tests.mutants._torch import given, pair, reduced, rivals
 
 from hingeproof.reference_impls import in_torch as honest
-from tests.mutants._torch import given, pair, reduced, rivals
 
 
 def hinge_kink_gradient_doubled(scores, targets, *, margin=1.0, reduction="mean"):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
+from tests.mutants._torch import reduced
 
 from hingeproof.reference_impls import in_torch as honest
-from tests.mutants._torch import reduced
 
 
 def hinge_squeezes(scores, targets, *, margin=1.0, reduction="mean"):

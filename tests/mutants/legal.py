@@ -1,9 +1,8 @@
-"""Legal variants: other sub-gradients at the kink, other orders of summation, other spellings. No law may reject one."""
+"""Legal variants that no law may reject: other sub-gradients at the kink, orders of summation, spellings."""
 
 from __future__ import annotations
 
 import torch
-
 from tests.mutants._torch import reduced, rivals
 
 # -- hinge: the kink table ---------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 import torch
+from tests.mutants._torch import reduced, rivals
 
 from hingeproof.reference_impls import in_torch as honest
-from tests.mutants._torch import reduced, rivals
 
 
 def hinge_sum_in_pairs(scores, targets, *, margin=1.0, reduction="mean"):
