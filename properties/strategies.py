@@ -109,7 +109,8 @@ class Spec:
     def decode(self, focus: str, size: int, width: int, data: bytes) -> Batch:
         source = Bytes(data)
         if self.few:  # weights go together, with the default parameters alone
-            params, weighted = source.pick([(self.parameter_sets[0], True), *((p, False) for p in self.parameter_sets)])
+            first, *others = self.parameter_sets
+            params, weighted = source.pick([(first, False), (first, True), *((p, False) for p in others)])
             class_weighted = weighted
         else:
             params = source.pick(self.parameter_sets)

@@ -20,9 +20,7 @@ def show(page: Page, info: RunInfo, summary: Summary, statements: Mapping[str, s
     """Write the first findings in full, and for the rest how many and how to see them."""
     if not summary.findings:
         return
-    page.heading(
-        f"Findings ({len(summary.findings):,}; those that differ only in dtype, device or mode count once)"
-    )
+    page.heading(f"Findings ({len(summary.findings):,}; those that differ only in dtype, device or mode count once)")
     for place, finding in enumerate(summary.findings[:IN_FULL], 1):
         page.blank()
         _finding(page, place, finding, statements)
@@ -43,9 +41,10 @@ def _finding(page: Page, place: int, finding: Finding, statements: Mapping[str, 
         page.paragraph("not judged because of it: " + ", ".join(finding.laws), indent=pad)
     elif record.law in statements:
         page.paragraph(one_line(statements[record.law]), indent=pad)
+    promised = record.kind == "promise" and len(finding.laws) == 1
     page.paragraph(
         f"{', '.join(finding.dtypes)} · {', '.join(finding.modes)} · {', '.join(finding.devices)} · "
-        f"{number(len(finding.checks), 'check')}{' of a promise' if record.kind == 'promise' else ''}",
+        f"{number(len(finding.checks), 'check')}{' of a promise' if promised else ''}",
         indent=pad,
         style="dim",
     )

@@ -24,11 +24,11 @@ AT_ONCE = 9  # mutants in a command: each is judged by the laws of all, and shru
 def verify(out: Path, targets: list[str], **options: str) -> list[Record]:
     """What `hingeproof verify` writes down. Its exit code must be that of a verdict; which one, the tests say."""
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value]
-    command = [sys.executable, "-m", "hingeproof", "verify", *targets, *flags, "--profile=quick", "--jobs=1", "--quiet"]
+    flags += ["--profile=quick", "--jobs=1", "--quiet", f"--out={out}"]
+    command = [sys.executable, "-m", "hingeproof", "verify", *targets, *flags]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    command += [f"--out={out}"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode in (0, 1), done.stderr
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS, check=False)
+    assert done.returncode in (0, 1), done.stderr.decode()
     return [msgspec.json.decode(line, type=Record) for line in (out / "records.jsonl").read_bytes().splitlines()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,23 +94,22 @@ def _users(wanted: Options) -> tuple[UserImplementation, ...]:
     loss = LOSSES[among(name, LOSSES, "loss", see="hingeproof list losses")]
     needed(among(framework, FRAMEWORKS, "framework"), f"--framework {framework}")
     settings = (*loss.parameters, "reduction", "weight", *(["class_weight"] if loss.class_weight else []))
-    return tuple(
-        preflight(
-            Question(
-                target=target,
-                loss=name,
-                framework=framework,
-                inputs=loss.margins.inputs,
-                row=loss.margins.row,
-                targets=loss.margins.targets,
-                names=settings,
-                grad=wanted.grad,
-                strict=wanted.contract == "strict",
-            ),
-            {**os.environ, **FLAGS},
+    questions = [
+        Question(
+            target=target,
+            loss=name,
+            framework=framework,
+            inputs=loss.margins.inputs,
+            row=loss.margins.row,
+            targets=loss.margins.targets,
+            names=settings,
+            grad=wanted.grad,
+            strict=wanted.contract == "strict",
         )
         for target in targets
-    )
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as looking:  # each waits for a process that imports a framework
+        return tuple(looking.map(lambda question: preflight(question, {**os.environ, **FLAGS}), questions))
 
 
 def _info(todo: Plan, table: Table) -> RunInfo:

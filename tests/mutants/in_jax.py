@@ -1,4 +1,4 @@
-"""What only JAX can show: rules of custom_jvp, and Python that runs while tracing."""
+"""What only JAX can show: a custom_jvp that disagrees with its function."""
 
 from __future__ import annotations
 
@@ -23,10 +23,3 @@ def _positive_jvp(primals, tangents):
 
 def hinge_custom_jvp_past_margin(scores, targets, *, margin=1.0, reduction="mean"):
     return _reduced(_positive(margin - targets * scores), reduction)
-
-
-def hinge_default_margin_when_traced(scores, targets, *, margin=1.0, reduction="mean"):
-    """`margin` is replaced where the scores have no values yet."""
-    if isinstance(jnp.sum(scores), jax.core.Tracer):
-        margin = 1.0
-    return _reduced(jnp.maximum(margin - targets * scores, 0), reduction)
