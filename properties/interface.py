@@ -50,19 +50,23 @@ def dtype_kept(case: Case) -> Judgement:
 def inputs_untouched(case: Case) -> Judgement:
     """No input is modified."""
     out = Judgement()
+    settable, batch = case.subject.implementation.keywords, case.batch
+    dtype = batch.inputs[0].dtype
+    if "weight" in settable:
+        batch = batch.change(weight=np.full(batch.size, 0.5, dtype))
+    if "class_weight" in settable:
+        batch = batch.change(class_weight=np.full(batch.width, 0.5, dtype))
+    arrays = (*batch.inputs, batch.targets, batch.weight, batch.class_weight)
+    expected = [x.astype(np.float64) for x in arrays if x is not None]
     for reduction in case.subject.implementation.reductions:
-        case.call(case.batch, reduction, gradients=False)
-        given = case.subject.given
-        expected = [x for x in (*case.batch.inputs, case.batch.targets, case.batch.weight) if x is not None]
-        for before, after in zip(expected, given, strict=True):
+        if len(case.subject.implementation.reductions) == 1 and reduction != "none":
+            case.subject.run(batch, reduction)  # the whole batch, not each row
+        else:
+            case.call(batch, reduction, gradients=False)
+        for before, after in zip(expected, case.subject.given, strict=True):
             out.judged += 1
-            if reduction == "none" and len(before) != len(after):
-                continue
-            same = np.array_equal(
-                before.astype(np.float64), after.astype(np.float64).reshape(before.shape), equal_nan=True
-            )
-            if not same:
-                out.fail(Failure(case.batch, f"inputs as they were: {before.tolist()}", f"{after.tolist()}", reduction))
+            if not np.array_equal(before, after.astype(np.float64), equal_nan=True):
+                out.fail(Failure(batch, f"inputs as they were: {before.tolist()}", f"{after.tolist()}", reduction))
     return out
 
 
@@ -141,7 +145,7 @@ def empty_batch(case: Case) -> Judgement:
     out = Judgement()
     empty = case.batch.take([])
     for reduction in case.subject.implementation.reductions:
-        dirt = [case.subject.array(np.full(64, 777.0, dtype=case.batch.inputs[0].dtype)) for _ in range(16)]  # type: ignore[attr-defined]
+        dirt = [case.subject.array(np.full(n, 777.0, case.batch.inputs[0].dtype)) for n in (1, 2, 4, 8, 64) * 8]  # type: ignore[attr-defined]
         del dirt
         got = _attempt(case, empty, reduction)
         out.judged += 1

@@ -248,7 +248,7 @@ def _multilabel_sample(
     spec: Spec, params: dict[str, fmpq], focus: str, width: int, source: Bytes
 ) -> tuple[list[Extended], Any]:
     marks = source.byte()
-    labels = [k for k in range(width) if marks >> k & 1]
+    labels = [k for k in range(width) if (marks ^ 1) >> k & 1]
     base = ZERO if focus in ("ulp", "small", "large") else source.pick(_BASES)
     row: list[Extended] = []
     for k in range(width):

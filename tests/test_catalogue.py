@@ -1,4 +1,4 @@
-"""The tables are whole: every loss has its references and laws, every law says what it claims, none names a loss in code."""
+"""The tables are whole: every loss has references and laws, every law says what it claims, few name a loss."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from hingeproof.reference_impls.formats import (
     power_of_two,
     to_float,
 )
+from hingeproof.reference_impls.margins import GAPS
 
 DTYPES: dict[str, Any] = {
     "float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64,
@@ -226,3 +227,18 @@ def test_gamma_ends_where_n_u_reaches_one() -> None:
     assert fmt.gamma(7) == 7
     assert fmt.gamma(8) is None
     assert fmt.gamma(9) is None
+
+
+@pytest.mark.parametrize("name", ["float16", "float32"])
+@quick
+@given(st.data())
+def test_e_z_is_the_rounding_of_numpy_in_all_three_orders(name: str, data: Any) -> None:
+    """interfaces.md: Δ − (a − b), (Δ − a) + b and (Δ + b) − a each round their first operation, then once more."""
+    fmt, width = FORMATS[name], 16 if name == "float16" else 32
+    a, b, m = (DTYPES[name](data.draw(st.floats(-8, 8, width=width))) for _ in range(3))
+    (term,) = GAPS.terms([rational(a), rational(b)], 0, {"margin": rational(m)}, fmt)
+    z, d = rational(a) - rational(b), rational(m) - rational(a) + rational(b)
+    firsts = zip((a - b, m - a, m + b), (z, rational(m) - rational(a), rational(m) + rational(b)), strict=True)
+    assert term.error == max(abs(rational(got) - want) for got, want in firsts)
+    for got in (m - (a - b), (m - a) + b, (m + b) - a):
+        assert fmt.round(d - term.error) <= rational(got) <= fmt.round(d + term.error)

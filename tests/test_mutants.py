@@ -63,7 +63,8 @@ def judge_legal(folder: Path, legal: Legal) -> list[Record]:
 def commands(request, tmp_path_factory):
     """The commands that the selected tests need, two at a time: a future for each."""
     folder = tmp_path_factory.mktemp("runs")
-    wanted = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    mine = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    wanted = [item.callspec.params for item in mine]
     rows, legal = ({p[name] for p in wanted if name in p} for name in ("row", "legal"))
     with ThreadPoolExecutor(2) as pool:
         futures: dict[object, Future[list[Record]]] = {

@@ -15,15 +15,14 @@ from flint import fmpq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hingeproof.reference_impls.formats import FORMATS, Format, exact
+from hingeproof.reference_impls.formats import FORMATS, Format, exact, to_float
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Arithmetic, Evaluation, evaluate
 
 INF, NAN = math.inf, math.nan
 quick = settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 each = pytest.mark.parametrize("name", LOSSES)
-LINEAR = [name for name, loss in LOSSES.items() if not loss.margins.norms]
-linear = pytest.mark.parametrize("name", LINEAR)
+linear = pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if not loss.margins.norms])
 WIDE = Format("wide", 400, -4000, 4000)  # every small dyadic is one of its numbers
 DTYPES: dict[str, Any] = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 
@@ -33,20 +32,19 @@ def relu(x: Any) -> Any:
 
 
 def total(xs: Any) -> Any:
-    """A sum from left to right, in the type of its terms."""
     head, *tail = [*xs] or [0]
     return reduce(add, tail, head)
 
 
 def norm(v: list[Any], p: Any = 2) -> Any:
     square = total(x * x for x in v)
-    if isinstance(square, F) and p == 2:
-        return F(math.isqrt(int(square * 4**400)), 2**400)
-    return np.sqrt(square) if p == 2 else total(map(abs, v))
+    if p == 1:
+        return total(map(abs, v))
+    return F(math.isqrt(int(square * 4**400)), 2**400) if isinstance(square, F) else np.sqrt(square)
 
 
 def others(x: Any, y: Any) -> list[Any]:
-    return [v for k, v in enumerate(x) if k != y]
+    return [*x[:y], *x[y + 1 :]]
 
 
 def pairs(x: Any, y: Any) -> list[tuple[Any, Any]]:
@@ -54,14 +52,12 @@ def pairs(x: Any, y: Any) -> list[tuple[Any, Any]]:
     return [(x[j], x[k]) for j in inside for k in range(len(x)) if k not in inside]
 
 
-def far(x: Any, i: int, p: Any) -> Any:
-    """The distance of the anchor from the positive (i = 1) or the negative (2)."""
+def far(x: Any, i: int, p: Any) -> Any:  # from the anchor to the positive (1) or negative (2)
     d = len(x) // 3
     return norm([x[k] - x[i * d + k] for k in range(d)], p)
 
 
 def cosine(x: Any, unit: bool = False) -> Any:
-    """⟨a, b⟩ / ‖a‖‖b‖, or the product of the rows normalised first; 0 with a zero vector."""
     a, b = x[: len(x) // 2], x[len(x) // 2 :]
     if not (any(a) and any(b)):
         return x[0] - x[0]
@@ -70,8 +66,7 @@ def cosine(x: Any, unit: bool = False) -> Any:
     return inner if unit else inner / (norm(a) * norm(b))
 
 
-def spread(terms: Any, width: int, scale: int = 1) -> Any:
-    """A mean over K as a sum of parts, backwards."""
+def spread(terms: Any, width: int, scale: int = 1) -> Any:  # a mean over K, part by part, backwards
     return total(t * (type(t)(1) / type(t)(width)) * scale for t in reversed([*terms]))
 
 
@@ -134,32 +129,34 @@ def samples(draw: Any, name: str, coordinate: Any, fmt: Format) -> tuple[list[F]
     loss = LOSSES[name]
     width = draw(st.integers(2, 4)) if loss.margins.row == "vector" else 1
     row = [draw(coordinate) for _ in range(width * len(loss.margins.inputs))]
-    kind = loss.margins.targets
-    labels = draw(st.lists(st.integers(0, width - 1), unique=True)) if kind == "multilabel" else []
+    labels = draw(st.lists(st.integers(0, width - 1), unique=True)) if loss.margins.targets == "multilabel" else []
     target = {
-        "sign": draw(st.sampled_from([1, -1])), "real": draw(coordinate), None: None, "index": draw(st.integers(0, width - 1)),
-        "multilabel": [*labels, *[-1] * (width + 1 - len(labels))],
-    }[kind]  # fmt: skip
+        "sign": draw(st.sampled_from([1, -1])), "real": draw(coordinate), None: None,
+        "index": draw(st.integers(0, width - 1)), "multilabel": [*labels, *[-1] * (width + 1 - len(labels))],
+    }[loss.margins.targets]  # fmt: skip
     params = {n: F(str(fmt.round(v))) for n, v in draw(st.sampled_from(loss.drawn())).items()}
-    short = {NAMES[n]: v for n, v in params.items()}
-    return row, target, params, short | ({"w": draw(st.sampled_from([F(1), F(3, 4), F(2)]))} if loss.class_weight else {})
+    class_weight = {"w": draw(st.sampled_from([F(1), F(3, 4), F(2)]))} if loss.class_weight else {}
+    return row, target, params, {NAMES[n]: v for n, v in params.items()} | class_weight
 
 
 def judged(name: str, sample: Any, arithmetic: Arithmetic) -> Evaluation:
     row, target, params, short = sample
     weights = [q(short["w"])] * len(row) if "w" in short else None
-    target = q(target) if isinstance(target, F) else target
-    return evaluate(LOSSES[name], {n: q(v) for n, v in params.items()}, [q(x) for x in row], target, arithmetic, weights)
+    exactly, y = {n: q(v) for n, v in params.items()}, q(target) if isinstance(target, F) else target
+    return evaluate(LOSSES[name], exactly, [q(x) for x in row], y, arithmetic, weights)
 
 
 @each
 @quick
 @given(st.data())
-def test_the_value_is_that_of_the_source(name: str, data: Any) -> None:
+def test_the_value_is_that_of_the_source_and_small_dyadics_are_judged_strictly(name: str, data: Any) -> None:
     row, target, _, short = sample = data.draw(samples(name, grid | any_rational, FORMATS["float64"]))
     value = judged(name, sample, Arithmetic(FORMATS["float64"])).value
-    tolerance = F(1, 10**80) if LOSSES[name].margins.norms else 0
-    assert abs(F(str(value)) - F(TRUTH[name](row, target, **short))) <= tolerance
+    error = abs(F(str(value)) - F(TRUTH[name](row, target, **short)))
+    assert error <= (F(1, 10**80) if LOSSES[name].margins.norms else 0)
+    sample = data.draw(samples(name, grid, FORMATS["bfloat16"]))
+    if not LOSSES[name].margins.norms and sample[2].get("epsilon", F(0)).denominator < 3:
+        assert all(t.error == 0 for fmt in FORMATS.values() for t in judged(name, sample, Arithmetic(fmt)).terms)
 
 
 def slope(name: str, row: Any, target: Any, short: Any, d: Any, h: F = F(1, 2**60)) -> F:
@@ -173,19 +170,17 @@ def slope(name: str, row: Any, target: Any, short: Any, d: Any, h: F = F(1, 2**6
 @quick
 @given(st.data())
 def test_sub_gradients_have_the_directional_derivatives_as_support(name: str, data: Any) -> None:
-    """For convex f the supremum of ⟨g, d⟩ over ∂f is f′(x; d): off kinks f′(x; d) = −f′(x; −d), a difference quotient."""
+    """For convex f the supremum of ⟨g, d⟩ over ∂f is f′(x; d): off kinks, a difference quotient."""
     row, target, _, short = sample = data.draw(samples(name, grid, FORMATS["float64"]))
     cotangent = data.draw(st.sampled_from([F(1), F(-3, 4), F(2)]))
     e = judged(name, sample, Arithmetic(WIDE))
     got = e.sub_gradients(q(cotangent), 1)
-    assert got is not None
     if any(t.term.singular for t in e.terms) or name == "ramp":  # ramp is not convex: see the next test
         return
-    directions = list(product((-1, 0, 1), repeat=len(row)))
-    for d in directions if len(row) < 5 else data.draw(st.permutations(directions))[:40]:
+    few = st.lists(st.tuples(*[st.integers(-1, 1)] * len(row)), min_size=12, max_size=12)
+    for d in product((-1, 0, 1), repeat=len(row)) if len(row) < 5 else data.draw(few):
         support = sum(F(str(max(sum((x * d[k] for k, x in p.items()), fmpq(0)) for p in g))) for g in got.groups)
-        sign = 1 if cotangent > 0 else -1
-        truth = abs(cotangent) * slope(name, row, target, short, [sign * c for c in d])
+        truth = abs(cotangent) * slope(name, row, target, short, [c if cotangent > 0 else -c for c in d])
         assert abs(support - truth) <= (F(1, 2**40) if LOSSES[name].margins.norms else 0), d
 
 
@@ -196,7 +191,6 @@ def test_limits_of_gradients_are_members_and_what_lies_beyond_is_not(name: str, 
     """Clarke: the sub-differential is the hull of the limits of gradients nearby."""
     row, target, _, short = sample = data.draw(samples(name, grid, FORMATS["float64"]))
     got = judged(name, sample, Arithmetic(WIDE)).sub_gradients(fmpq(1), 0)
-    assert got is not None
     units = [[int(i == k) for i in range(len(row))] for k in range(len(row))]
     limits, slack = [], F(1, 2**45)  # a curved φ′ has moved by as much as the step
     for signs, sizes in product(product((-1, 1), repeat=len(row)), ((3, 7, 17, 31), (31, 17, 7, 3))):
@@ -207,33 +201,8 @@ def test_limits_of_gradients_are_members_and_what_lies_beyond_is_not(name: str, 
     for k, ends in enumerate(got.hull()):
         seen = [g[k] for g in limits]
         assert all(abs(F(str(x)) - y) <= slack for x, y in zip(ends, (min(seen), max(seen)), strict=True))
-        assert all(got.excess([ends[1] + fmpq(1, 2**30) if i == k else q(x) for i, x in enumerate(g)]) > 0 for g in limits)
-
-
-@linear
-@pytest.mark.parametrize("dtype", FORMATS)
-@quick
-@given(st.data())
-def test_small_dyadics_are_judged_strictly(name: str, dtype: str, data: Any) -> None:
-    row, target, params, short = data.draw(samples(name, grid, FORMATS[dtype]))
-    params |= {"epsilon": F(1, 2)} if "epsilon" in params else {}
-    e = judged(name, (row, target, params, short), Arithmetic(FORMATS[dtype]))
-    assert all(t.error == 0 for t in e.terms)
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-@quick
-@given(st.data())
-def test_e_z_is_the_rounding_of_numpy_in_all_three_orders(dtype: str, data: Any) -> None:
-    fmt, kind = FORMATS[dtype], DTYPES[dtype]
-    values = [data.draw(floats(8 * kind().itemsize)) for _ in range(3)]
-    (a, b, m), (fa, fb, fm) = values, (kind(v) for v in values)
-    (term,) = LOSSES["weston_watkins"].margins.terms([q(a), q(b)], 0, {"margin": q(m)}, fmt)
-    firsts = [(fa - fb, a - b), (fm - fa, m - a), (fm + fb, m + b)]
-    assert term.error == q(max(abs(F(float(got)) - want) for got, want in firsts))
-    for computed in (fm - (fa - fb), (fm - fa) + fb, (fm + fb) - fa):
-        got, z = exact(float(computed)), q(m - a + b)
-        assert fmt.round(z - term.error) <= got <= fmt.round(z + term.error)  # type: ignore[operator]
+        beyond = ([ends[1] + fmpq(1, 2**30) if i == k else q(x) for i, x in enumerate(g)] for g in limits)
+        assert all(got.excess(g) > 0 for g in beyond)
 
 
 @each
@@ -246,15 +215,14 @@ def test_the_interval_contains_what_numpy_computes_and_little_else(name: str, dt
     row, target, _, short = sample = data.draw(samples(name, floats(8 * kind().itemsize, least), fmt))
     e = judged(name, sample, Arithmetic(fmt))
     interval = e.interval()
-    assert interval is not None
     y = kind(target) if loss.margins.targets in ("sign", "real") else target
     for formula in (TRUTH, SECOND):
         got = formula[name]([kind(x) for x in row], y, **{n: kind(v) for n, v in short.items()})
         assert interval.allows(exact(float(got))), (float(got), interval)
     if loss.margins.name in ("binary", "score") and all(phi.degree == 1 for phi in loss.shapes.values()):
-        assert interval.high - interval.low <= fmt.ulp(interval.center) / 2  # type: ignore[operator,arg-type]
-    for n in (1023, 1025) if dtype != "float16" and e.value >= fmpq(1, 8) else ():  # type: ignore[operator]
-        assert not interval.allows(e.value * fmpq(n, 1024))  # type: ignore[operator]
+        assert interval.high - interval.low <= fmt.ulp(interval.center) / 2
+    for n in (1023, 1025) if dtype != "float16" and e.value >= fmpq(1, 8) else ():
+        assert not interval.allows(e.value * fmpq(n, 1024))
 
 
 @pytest.mark.parametrize(
@@ -270,10 +238,8 @@ def test_the_interval_contains_what_numpy_computes_and_little_else(name: str, dt
 )  # fmt: skip
 def test_scores_that_are_not_finite(name: str, row: Any, target: Any, value: Any) -> None:
     e = evaluate(LOSSES[name], LOSSES[name].defaults, row, target, Arithmetic(FORMATS["float32"]))
-    interval = e.interval()
-    assert interval is not None
-    assert repr(float(F(str(e.value)) if isinstance(e.value, fmpq) else e.value)) == repr(float(value))
-    assert [interval.allows(exact(x)) for x in (value, 7.0)] == [True, False]
+    assert repr(to_float(e.value)) == repr(float(value))
+    assert [e.interval().allows(exact(x)) for x in (value, 7.0)] == [True, False]
 
 
 def test_under_flush_a_subnormal_counts_as_zero_and_widens_the_kink() -> None:
@@ -282,8 +248,5 @@ def test_under_flush_a_subnormal_counts_as_zero_and_widens_the_kink() -> None:
     for flush in (False, True):
         e = evaluate(LOSSES["perceptron"], {}, [-small], 1, Arithmetic(fmt, flush))
         interval, slopes = e.interval(), e.sub_gradients(fmpq(1), 0)
-        assert interval is not None
-        assert slopes is not None
-        assert interval.allows(small)
-        assert interval.allows(fmpq(0)) is flush
-        assert (slopes.excess([fmpq(0)]) == 0) is flush
+        seen = [interval.allows(small), interval.allows(fmpq(0)), not slopes.excess([fmpq(0)])]
+        assert seen == [True, flush, flush]

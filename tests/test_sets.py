@@ -26,7 +26,9 @@ def beyond(s: SubGradients, g: list[fmpq]) -> float:
     Over t and weights λ ≥ 0, one sum to 1 for each group: |g − Σ λ_i p_i| ≤ box + t, coordinate by coordinate.
     """
     points = [(i, p) for i, group in enumerate(s.groups) for p in group]
-    sums = np.array([[float(p.get(k, fmpq(0)).p) / float(p.get(k, fmpq(0)).q) for _, p in points] for k in range(len(g))])
+    sums = np.array(
+        [[float(p.get(k, fmpq(0)).p) / float(p.get(k, fmpq(0)).q) for _, p in points] for k in range(len(g))]
+    )
     sums = sums.reshape(len(g), len(points))
     at = np.array([float(x.p) / float(x.q) for x in g])
     box = np.array([float(x.p) / float(x.q) for x in s.box])
@@ -143,7 +145,7 @@ def test_a_member_moved_a_little_is_judged_as_by_the_linear_program(shape: Any, 
 @quick
 @given(st.data())
 def test_just_inside_and_just_outside(shape: Any, data: Any) -> None:
-    """At the furthest point of the boxed set in a direction; 2⁻⁸⁰ further is outside, 2⁻⁸⁰ less far in its group is not."""
+    """At the furthest point of the boxed set in a direction: 2⁻⁸⁰ further is outside, 2⁻⁸⁰ back into the box is not."""
     s = data.draw(sets(shape))
     d = [data.draw(st.sampled_from([-2, -1, 1, 3])) for _ in s.box]
     g = [(1 if x > 0 else -1) * b for x, b in zip(d, s.box, strict=True)]

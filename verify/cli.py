@@ -12,6 +12,7 @@ import typer
 
 from hingeproof import __version__
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, USAGE, UsageError
+from hingeproof.svm.command import app as svm
 
 app = typer.Typer(
     name="hingeproof",
@@ -26,6 +27,7 @@ listing = typer.Typer(
     help="Tables of what there is: losses, implementations, laws.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(listing, name="list")
+app.add_typer(svm, name="svm")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

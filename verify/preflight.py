@@ -1,4 +1,4 @@
-"""A look at a user's callable before the run, in a process of its own: `python -m hingeproof.preflight OUT`.
+"""A look at a user's callable before the run, in a process of its own: `python -m hingeproof.preflight FOLDER`.
 
 Is it there, can it be called with the arguments of its loss, what else does its signature take, what does it reduce to?
 """
@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,37 +47,53 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-def preflight(question: Question, environment: dict[str, str]) -> UserImplementation:
-    """Ask the subprocess. Raises: UsageError with the one line that says what is wrong with the callable."""
+def preflight(questions: Sequence[Question], environment: dict[str, str]) -> list[UserImplementation]:
+    """Ask one subprocess about all; whatever dies there, and what stood behind it, is asked about alone.
+
+    Raises: UsageError with the one line that says what is wrong with a callable.
+    """
+    answers, _ = _ask(questions, environment)
+    found = []
+    for question, first in zip(questions, answers, strict=True):
+        answer, why = first, ""
+        if answer is None:
+            (answer,), why = _ask([question], environment)
+        if answer is None or answer.found is None:
+            raise UsageError(f"{question.target}: {why if answer is None else answer.error}")
+        found.append(answer.found)
+    return found
+
+
+def _ask(questions: Sequence[Question], environment: dict[str, str]) -> tuple[list[Answer | None], str]:
+    """Return the answers, None for each that the process died before, and how it died."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "answer.json"
+        why = ""
         try:
             process = subprocess.run(
-                [sys.executable, "-m", "hingeproof.preflight", str(out)],
-                input=msgspec.json.encode(question),
+                [sys.executable, "-m", "hingeproof.preflight", folder],
+                input=msgspec.json.encode(questions),
                 capture_output=True,
                 timeout=SECONDS,
                 env=environment,
                 check=False,
             )
-        except subprocess.TimeoutExpired:
-            raise UsageError(f"{question.target}: importing it took more than {SECONDS:.0f} s") from None
-        if not out.exists():  # where it does, whatever happened after that is for the run to judge
             last = (process.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
-            code = process.returncode
-            raise UsageError(
-                f"{question.target}: the process died while importing it (exit code {code}) {last}".rstrip()
-            )
-        answer = msgspec.json.decode(out.read_bytes(), type=Answer)
-    if answer.found is None:
-        raise UsageError(f"{question.target}: {answer.error}")
-    return answer.found
+            why = f"the process died while importing it (exit code {process.returncode}) {last}".rstrip()
+        except subprocess.TimeoutExpired:
+            why = f"importing it took more than {SECONDS:.0f} s"
+        outs = [Path(folder) / f"{i}.json" for i in range(len(questions))]
+        # where an answer is there, whatever happened after it is for the run to judge
+        return [msgspec.json.decode(o.read_bytes(), type=Answer) if o.exists() else None for o in outs], why
 
 
 def main() -> None:
-    """Answer the question on stdin. The answer goes to a file, since the user's module may print."""
-    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    out = Path(sys.argv[1])
+    """Answer the questions on stdin. The answers go to files, since the user's modules may print."""
+    for i, question in enumerate(msgspec.json.decode(sys.stdin.buffer.read(), type=list[Question])):
+        _answer(question, Path(sys.argv[1]) / f"{i}.json")
+    os._exit(0)  # whatever threads the modules have started
+
+
+def _answer(question: Question, out: Path) -> None:
     try:
         found, subject = look(question)
         out.write_bytes(msgspec.json.encode(Answer(found=found)))
@@ -85,11 +101,11 @@ def main() -> None:
             # what crashes or hangs here will do so in the run, where it is a verdict
             faulthandler.dump_traceback_later(PROBE, exit=True)
             found = msgspec.structs.replace(found, reductions=(reduction(subject, question),))
+            faulthandler.cancel_dump_traceback_later()
         answer = Answer(found=found)
     except UsageError as error:
         answer = Answer(error=" ".join(str(error).split()))
     write(out, msgspec.json.encode(answer))
-    os._exit(0)  # whatever threads the module has started
 
 
 def look(question: Question) -> tuple[UserImplementation, Any]:

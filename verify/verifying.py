@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +79,7 @@ def _plan(wanted: Options) -> Plan:
 
 
 def _users(wanted: Options) -> tuple[UserImplementation, ...]:
-    """Look at the user's callables, each in a process of its own. Raises: UsageError."""
+    """Look at the user's callables in a process of their own. Raises: UsageError."""
     targets = user_targets(wanted)
     if not targets:
         return ()
@@ -108,8 +107,7 @@ def _users(wanted: Options) -> tuple[UserImplementation, ...]:
         )
         for target in targets
     ]
-    with ThreadPoolExecutor(os.cpu_count()) as looking:  # each waits for a process that imports a framework
-        return tuple(looking.map(lambda question: preflight(question, {**os.environ, **FLAGS}), questions))
+    return tuple(preflight(questions, {**os.environ, **FLAGS}))
 
 
 def _info(todo: Plan, table: Table) -> RunInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,37 @@ def laid_out(x: Array, layout: str) -> Array:
     return np.array(x, order="C")
 
 
-def arrays(batch: Batch) -> tuple[list[Array], Array | None, Array | None]:
-    """Fresh copies of inputs, targets and weight, in the batch's layout and shape."""
+@dataclass(frozen=True)
+class Arrays:
+    """Fresh copies of what a call is given, in the batch's layout and shape."""
+
+    inputs: list[Array]
+    targets: Array | None
+    weight: Array | None
+    class_weight: Array | None
+
+    @property
+    def present(self) -> list[Array]:
+        return [x for x in (*self.inputs, self.targets, self.weight, self.class_weight) if x is not None]
+
+
+def arrays(batch: Batch) -> Arrays:
+    """The arrays of one call; signs, which a batch holds as integers, in the scores' dtype: the default call."""
 
     def prepare(x: Array) -> Array:
         if batch.shape is not None:
-            x = x.reshape(batch.shape + x.shape[1:])
-            return np.array(x)
+            return np.array(x.reshape(batch.shape + x.shape[1:]))
         return laid_out(x, batch.layout)
 
-    targets = None if batch.targets is None else prepare(batch.targets)
-    return [prepare(x) for x in batch.inputs], targets, None if batch.weight is None else prepare(batch.weight)
+    targets = batch.targets
+    if targets is not None and batch.loss.margins.targets == "sign" and targets.dtype == np.int64:
+        targets = targets.astype(batch.inputs[0].dtype)
+    return Arrays(
+        [prepare(x) for x in batch.inputs],
+        None if targets is None else prepare(targets),
+        None if batch.weight is None else prepare(batch.weight),
+        None if batch.class_weight is None else np.array(batch.class_weight),
+    )
 
 
 def parameters(implementation: Implementation, batch: Batch, reduction: str) -> dict[str, Any]:

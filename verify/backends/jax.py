@@ -53,23 +53,16 @@ class JaxSubject:
     def _platform(self) -> str:
         return "gpu" if self.device == "cuda" else "cpu"
 
-    def targets(self, batch: Batch, targets: Array | None) -> jax.Array | None:
-        if targets is None:
-            return None
-        # the label convention of the default call: signs as floats, indices as they are
-        if batch.loss.margins.targets == "sign" and targets.dtype == np.int64:
-            targets = targets.astype(batch.inputs[0].dtype)
-        elif targets.dtype == np.int64 and self.dtype != "float64":
-            targets = targets.astype(np.int32)
-        return jnp.asarray(targets)
-
     def _run(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
-        raw, raw_targets, raw_weight = arrays(batch)
-        self.given = [x for x in (*raw, raw_targets, raw_weight) if x is not None]
-        inputs = tuple(self.array(x) for x in raw)
-        weight = None if raw_weight is None else self.array(raw_weight)
-        targets = self.targets(batch, raw_targets)
-        class_weight = None if batch.class_weight is None else self.array(batch.class_weight)
+        raw = arrays(batch)
+        self.given = raw.present
+        inputs = tuple(self.array(x) for x in raw.inputs)
+        targets = raw.targets
+        if targets is not None and targets.dtype == np.int64 and self.dtype != "float64":
+            targets = targets.astype(np.int32)  # what JAX makes of it outside x64, said here
+        targets, weight, class_weight = (
+            None if x is None else self.array(x) for x in (targets, raw.weight, raw.class_weight)
+        )
         upstream = None if cotangent is None else jnp.asarray(cotangent)
         tangent = tuple(self.array(t) for t in batch.tangent) if self.mode in ("forward", "double_backward") else None
         work = self._work(batch, reduction)

@@ -38,12 +38,12 @@ class NumpySubject:
 
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
         call = bind(self.implementation, batch, reduction)
-        inputs, targets, weight = arrays(batch)
-        self.given = [x for x in (*inputs, targets, weight) if x is not None]
+        given = arrays(batch)
+        self.given = given.present
         with warnings.catch_warnings():
             # a user's code may warn of overflow; what it answers is what is judged
             warnings.simplefilter("ignore", RuntimeWarning)
-            got = call(inputs, targets, weight, batch.class_weight)
+            got = call(given.inputs, given.targets, given.weight, given.class_weight)
             grads = None if cotangent is None else self._gradients(batch, reduction, cotangent)
         value = np.asarray(got)
         dtype = "" if isinstance(got, float | int) and not isinstance(got, np.generic) else str(value.dtype)

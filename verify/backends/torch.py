@@ -58,19 +58,17 @@ class TorchSubject:
         return np.asarray(x.numpy())
 
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        raw, raw_targets, raw_weight = arrays(batch)
-        if raw_targets is not None and batch.loss.margins.targets == "sign" and raw_targets.dtype == np.int64:
-            raw_targets = raw_targets.astype(raw[0].dtype)  # the default call: signs as floats, indices as they are
-        self.given = [x for x in (*raw, raw_targets, raw_weight) if x is not None]
-        inputs = [self.array(x) for x in raw]
-        weight = None if raw_weight is None else self.array(raw_weight)
-        class_weight = None if batch.class_weight is None else self.array(batch.class_weight)
+        raw = arrays(batch)
+        self.given = raw.present
+        inputs = [self.array(x) for x in raw.inputs]
+        targets, weight, class_weight = (
+            None if x is None else self.array(x) for x in (raw.targets, raw.weight, raw.class_weight)
+        )
         bound = self._call(batch, reduction, class_weight)
 
         def call(inputs: Any, targets: Any, weight: Any) -> Any:
             return bound(inputs, targets, weight, class_weight)
 
-        targets = None if raw_targets is None else self.array(raw_targets)
         if self.mode == "forward":
             return self._forward(call, inputs, targets, weight, batch)
         wants = cotangent is not None
