@@ -37,9 +37,7 @@ def render(info: RunInfo, records: Iterable[Record]) -> bytes:
         )
         if outcome is not None:
             outcomes[outcome] += 1
-            message = (
-                record.reason or (record.witness and f"observed {record.witness.observed}") or record.verdict
-            )
+            message = record.reason or (record.witness and f"observed {record.witness.observed}") or record.verdict
             child = ET.SubElement(case, outcome, type=record.verdict, message=_safe(_first_line(message)))
             child.text = _safe(_evidence(record))
     counts = {

@@ -84,9 +84,7 @@ class Page:
         for line in self._fit(text).split("\n"):
             self.console.print(Text(f"{indent}{line}".rstrip(), style=style), soft_wrap=True)
 
-    def table(
-        self, head: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], widths: Sequence[int]
-    ) -> None:
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], widths: Sequence[int]) -> None:
         """Write a table of (text, style) cells; what is longer than its column is cut."""
         self._row([(cell, "dim") for cell in head], widths)
         for row in rows:

@@ -53,9 +53,7 @@ def read_info(directory: Path) -> RunInfo:
             )
         return msgspec.json.decode(data, type=RunInfo)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UnreadableRunError(
-            f"{path} is damaged ({_one_line(error)}): verify again into a new --out"
-        ) from error
+        raise UnreadableRunError(f"{path} is damaged ({_one_line(error)}): verify again into a new --out") from error
 
 
 def _read_records(path: Path, *, complete: bool) -> tuple[tuple[Record, ...], bool]:

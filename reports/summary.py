@@ -158,8 +158,7 @@ def _rows(records: Sequence[Record]) -> tuple[Row, ...]:
         key = (record.implementation, record.loss, record.framework)
         table.setdefault(key, {}).setdefault(record.group, []).append(record)
     return tuple(
-        Row(*key, cells={group: _cell(members) for group, members in table[key].items()})
-        for key in sorted(table)
+        Row(*key, cells={group: _cell(members) for group, members in table[key].items()}) for key in sorted(table)
     )
 
 
@@ -187,9 +186,7 @@ def _findings(records: Sequence[Record]) -> tuple[Finding, ...]:
         )
         for members in collected.values()
     ]
-    return tuple(
-        sorted(found, key=lambda f: (FINDINGS.index(f.record.verdict), f.record.implementation, f.checks))
-    )
+    return tuple(sorted(found, key=lambda f: (FINDINGS.index(f.record.verdict), f.record.implementation, f.checks)))
 
 
 def _selections(records: Sequence[Record]) -> tuple[Selection, ...]:
@@ -204,9 +201,7 @@ def _selections(records: Sequence[Record]) -> tuple[Selection, ...]:
     for (implementation, loss, mode, *_), seen in passes.items():
         table.setdefault((implementation, loss), {}).setdefault(mode, Counter()).update(seen)
     return tuple(
-        Selection(
-            *key, modes={mode: dict(sorted(counts.items())) for mode, counts in sorted(table[key].items())}
-        )
+        Selection(*key, modes={mode: dict(sorted(counts.items())) for mode, counts in sorted(table[key].items())})
         for key in sorted(table)
     )
 

@@ -18,9 +18,7 @@ REASON = 240  # characters of a reason: it may be a whole exception
 CELL = 4  # columns for a sign and a count
 
 
-def render(
-    info: RunInfo, records: Iterable[Record], statements: Mapping[str, str], console: Console
-) -> Summary:
+def render(info: RunInfo, records: Iterable[Record], statements: Mapping[str, str], console: Console) -> Summary:
     """Write the report of a run and return its summary. `statements`: what each law says, by its name."""
     summary = summarise(info, records)
     page = Page(console)
@@ -69,11 +67,7 @@ def verdict_sentence(info: RunInfo, summary: Summary) -> str:
 
 def _good_news(summary: Summary, run: str) -> str:
     passed = summary.count("pass")
-    sentence = (
-        f"All {run} passed"
-        if passed == summary.checks_run > 1
-        else f"{passed:,} of {run} passed, none failed"
-    )
+    sentence = f"All {run} passed" if passed == summary.checks_run > 1 else f"{passed:,} of {run} passed, none failed"
     if summary.gradients_judged and summary.count("pass", "unsupported") == sum(summary.verdicts.values()):
         many = len(summary.implementations)
         who = f"{number(many, 'implementation')} {'is' if many == 1 else 'are'} correct"

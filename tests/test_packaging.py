@@ -64,9 +64,7 @@ def test_the_installed_files_are_those_of_the_tree() -> None:
 
 def test_base_dependencies_hold_no_framework() -> None:
     base = [line for line in requires("hingeproof") or [] if "extra ==" not in line]
-    assert not [
-        line for line in base if line.split()[0].startswith(("torch", "jax", "optax", "scikit", "cvxpy"))
-    ]
+    assert not [line for line in base if line.split()[0].startswith(("torch", "jax", "optax", "scikit", "cvxpy"))]
 
 
 def test_every_dependency_is_pinned() -> None:
@@ -76,13 +74,9 @@ def test_every_dependency_is_pinned() -> None:
         if "==" in line and not line.startswith("#")
     }
     extras = [line for group in CONFIG["project"]["optional-dependencies"].values() for line in group]
-    wanted = {
-        line.split(">=")[0].lower().replace("_", "-") for line in CONFIG["project"]["dependencies"] + extras
-    }
+    wanted = {line.split(">=")[0].lower().replace("_", "-") for line in CONFIG["project"]["dependencies"] + extras}
     assert {name for name in wanted if not name.startswith("hingeproof[")} <= pinned
-    torch = [
-        line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch==")
-    ]
+    torch = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch==")]
     assert "+" not in torch[0], "a local version (+cpu) exists on some indexes only"
 
 
@@ -90,7 +84,5 @@ def test_imports_from_a_directory_that_holds_our_folder_names(tmp_path: Path) ->
     for name in ("bench", "reports", "properties", "reference_impls", "verify"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the wrong one')\n")
-    code = "; ".join(
-        f"import {name}" for name in ("hingeproof.reports", "hingeproof.properties", "hingeproof.bench")
-    )
+    code = "; ".join(f"import {name}" for name in ("hingeproof.reports", "hingeproof.properties", "hingeproof.bench"))
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)

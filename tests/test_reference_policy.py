@@ -14,12 +14,12 @@ from fractions import Fraction as F
 from functools import partial
 from typing import Any
 
+import jax
 import ml_dtypes
 import numpy as np
 import pytest
+import torch
 
-jax = pytest.importorskip("jax")
-torch = pytest.importorskip("torch")
 # PyTorch's forward mode imports a module of its own that still calls torch.jit.script
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 
@@ -221,9 +221,7 @@ def test_values_gradients_and_weights(fw: Any, loss: str, dtype: str) -> None:
         same(mean, sum(e.losses) / F(n), dtype)
         same(weighted, sum(a * b for a, b in zip(e.losses, w, strict=False)) / F(n), dtype)
         np.testing.assert_array_equal(alone, each[2])  # a sample without its batch: 0-d, and the same bits
-        for g, expected in zip(
-            fw.gradients(loss, inputs, rest, array(1, dtype), True, **more), e.grads, strict=True
-        ):
+        for g, expected in zip(fw.gradients(loss, inputs, rest, array(1, dtype), True, **more), e.grads, strict=True):
             same(g, np.array(expected, dtype=object) / F(n), dtype)
         up = array(w[:n][::-1], dtype)
         got = fw.gradients(loss, inputs, rest, up, True, reduction="none", weight=weight, **more)
@@ -356,9 +354,7 @@ def test_bad_classes(fw: Any) -> None:
 
 
 @every_framework
-@pytest.mark.parametrize(
-    "dtype", ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int64", "float16", "bool"]
-)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int64", "float16", "bool"])
 def test_labels_of_any_dtype(fw: Any, dtype: str) -> None:
     for loss in [*SIGNS, *CLASSES]:
         inputs, rest, more = drawn(fw, loss)
@@ -429,11 +425,7 @@ def test_layouts_and_small_margins(fw: Any) -> None:
 
 
 def compiled(fw: Any, f: Any) -> Any:
-    return (
-        jax.jit(f)
-        if fw.name == "jax"
-        else torch.compile(f, backend="aot_eager", fullgraph=True, dynamic=False)
-    )
+    return jax.jit(f) if fw.name == "jax" else torch.compile(f, backend="aot_eager", fullgraph=True, dynamic=False)
 
 
 def mapped(fw: Any, f: Any) -> Any:

@@ -133,9 +133,7 @@ def everything() -> list[Record]:
                     selection={"0": 3, "1": 17},
                 )
             )
-    rows += [
-        record(f"law{n}", "mypkg.losses:my_hinge", "crash", reason="killed by SIGSEGV") for n in range(3)
-    ]
+    rows += [record(f"law{n}", "mypkg.losses:my_hinge", "crash", reason="killed by SIGSEGV") for n in range(3)]
     rows += [
         record("slow", "mypkg.losses:my_hinge", "timeout", reason="no answer in 60 s"),
         record("old", "optax.losses.hinge_loss", "stale", reason="the witness passes now", framework="jax"),
@@ -174,11 +172,7 @@ def test_counts_and_the_worst_of_a_cell() -> None:
 
 
 def test_findings_that_differ_only_in_dtype_or_mode_count_once() -> None:
-    found = {
-        f.record.implementation: f
-        for f in summarise(info(), everything()).findings
-        if f.record.verdict == "fail"
-    }
+    found = {f.record.implementation: f for f in summarise(info(), everything()).findings if f.record.verdict == "fail"}
     finding = found["torch.nn.MultiMarginLoss"]
     assert finding.dtypes == ("float32", "float64")
     assert finding.modes == ("compile", "eager")
@@ -233,9 +227,7 @@ def test_exit_codes(verdicts: dict[Verdict, int], strict: bool, code: int) -> No
 
 
 def test_the_sentence_says_correct_only_where_gradients_were_judged() -> None:
-    assert first_sentence(good()) == (
-        "All 2 checks passed: 1 implementation is correct as far as these laws reach."
-    )
+    assert first_sentence(good()) == ("All 2 checks passed: 1 implementation is correct as far as these laws reach.")
     assert first_sentence([record(), record("convex")]) == "All 2 checks passed; gradients were not judged."
     no_gradient = record("sub_gradient", "numpy.f", "unsupported", group="gradient")
     mixed = first_sentence([*good(), record("exact", "numpy.f"), no_gradient])
@@ -323,9 +315,7 @@ def test_no_line_is_wider_than_80_columns(groups: int) -> None:
         for n in range(groups)
     ]
     modes = ("eager", "jit", "compile", "inductor", "vmap", "forward", "double_backward")
-    many += [
-        record("sub_gradient", group="gradient", mode=mode, selection={"0": 1, "other": 9}) for mode in modes
-    ]
+    many += [record("sub_gradient", group="gradient", mode=mode, selection={"0": 1, "other": 9}) for mode in modes]
     pasteable = (*WITNESS.repro.splitlines(), "CHECK ")
     for line in rendered(everything() + many).splitlines():
         if not line.strip().startswith(pasteable):
@@ -417,9 +407,7 @@ def test_junit_holds_hostile_names_and_is_the_same_bytes_in_any_order(tmp_path: 
     written = junit.render(info(), everything())
     assert written == junit.render(info(), everything()[::-1])
     root = ET.fromstring(written)
-    assert any(
-        "\\x1b[31m[red]\\x00<&\"'>]]>\\ud800" in case.attrib["classname"] for case in root.iter("testcase")
-    )
+    assert any("\\x1b[31m[red]\\x00<&\"'>]]>\\ud800" in case.attrib["classname"] for case in root.iter("testcase"))
     junit.write(info(), [], tmp_path / "new" / "junit.xml")
     assert ET.parse(tmp_path / "new" / "junit.xml").getroot().attrib["tests"] == "0"
 
@@ -464,9 +452,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
     stored(tmp_path, good(), info(complete=False), tail=b'{"check": 1}\n')
     assert refusal(tmp_path).startswith("RUN/records.jsonl, line 3 is damaged: ")
     stored(tmp_path, [*good(), record()])
-    expected = (
-        "RUN/records.jsonl, line 3: exact|torch.hinge|hinge|float32|cpu|eager is there already (line 1)"
-    )
+    expected = "RUN/records.jsonl, line 3: exact|torch.hinge|hinge|float32|cpu|eager is there already (line 1)"
     assert refusal(tmp_path) == expected
     (tmp_path / "records.jsonl").unlink()
     assert refusal(tmp_path).startswith("RUN/records.jsonl is missing though the run is complete")

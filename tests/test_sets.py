@@ -10,10 +10,9 @@ import pytest
 from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 
 from hingeproof.reference_impls.sets import Group, Point, SubGradients
-
-optimize = pytest.importorskip("scipy.optimize")
 
 quick = settings(max_examples=60, deadline=None, database=None)
 eighths = st.integers(-8, 8).map(lambda n: fmpq(n, 8))

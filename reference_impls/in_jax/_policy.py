@@ -65,9 +65,7 @@ def floating(**inputs: Any) -> tuple[Any, ...]:
     for name, other in others:
         same_shape(first, x, name, other)
         if other.dtype != x.dtype:
-            raise ValueError(
-                f"{first} have dtype {x.dtype} but {name} have {other.dtype}: convert one of them"
-            )
+            raise ValueError(f"{first} have dtype {x.dtype} but {name} have {other.dtype}: convert one of them")
     return (x.dtype, *(wide(x) for x in arrays.values()))
 
 
@@ -103,9 +101,7 @@ def classes(targets: Any, scores: jax.Array) -> tuple[jax.Array, jax.Array, jax.
     same_shape("scores without their last dimension", scores[..., 0], "targets", targets)
     seen = looked_at(targets)
     if seen is not None:
-        insist(
-            (seen >= 0) & (seen < k), seen, f"is not a class index in 0..{k - 1} (scores have {k} columns)"
-        )
+        insist((seen >= 0) & (seen < k), seen, f"is not a class index in 0..{k - 1} (scores have {k} columns)")
     index, known = _indices(targets, k)
     return index[..., None], index[..., None] == jnp.arange(k), known
 

@@ -59,9 +59,7 @@ def multi_margin(
     check_choices(p=p)
     dtype, s = rows(scores=scores)
     index, own, known = classes(targets, s)
-    d = jax.nn.relu(
-        jnp.where(own, 0.0, number("margin", margin, dtype) - (jnp.take_along_axis(s, index, -1) - s))
-    )
+    d = jax.nn.relu(jnp.where(own, 0.0, number("margin", margin, dtype) - (jnp.take_along_axis(s, index, -1) - s)))
     loss = (d if p == 1 else d * d).sum(-1) / s.shape[-1]
     if class_weight is not None:
         if np.shape(class_weight) != s.shape[-1:]:

@@ -72,9 +72,7 @@ def floating(**inputs: Any) -> tuple[Any, ...]:
     for name, other in others:
         same_shape(first, x, name, other)
         if other.dtype != x.dtype:
-            raise ValueError(
-                f"{first} have dtype {x.dtype} but {name} have {other.dtype}: convert one of them"
-            )
+            raise ValueError(f"{first} have dtype {x.dtype} but {name} have {other.dtype}: convert one of them")
     return (x.dtype, *(wide(x) for x in arrays.values()))
 
 
@@ -95,9 +93,7 @@ def signs(targets: Any, scores: Array, name: str = "scores") -> Array:
     same_shape(name, scores, "targets", t)
     if np.iscomplexobj(t):
         raise ValueError(f"targets have dtype {t.dtype}: pass real labels, -1 or +1")
-    exact = (
-        t.astype(np.float32) if t.dtype.itemsize < 4 else t
-    )  # bool and bfloat16 have no == with every number
+    exact = t.astype(np.float32) if t.dtype.itemsize < 4 else t  # bool and bfloat16 have no == with every number
     insist((exact == 1) | (exact == -1), t, "is not in {-1, +1}")
     return t.astype(scores.dtype)
 
@@ -171,9 +167,7 @@ def upstream(cotangent: Any, slope: Array, reduction: str, weight: Any) -> Array
     check_choices(reduction=reduction)
     up = np.asarray(cotangent).astype(slope.dtype)
     if np.shape(up) != (np.shape(slope) if reduction == "none" else ()):
-        raise ValueError(
-            f"cotangent has shape {np.shape(up)}: pass the shape of the output, reduction={reduction!r}"
-        )
+        raise ValueError(f"cotangent has shape {np.shape(up)}: pass the shape of the output, reduction={reduction!r}")
     if reduction == "mean":
         up = up / slope.dtype.type(max(slope.size, 1))
     up = np.broadcast_to(up, np.shape(slope))

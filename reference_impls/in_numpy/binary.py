@@ -10,9 +10,7 @@ from hingeproof.reference_impls.in_numpy._policy import floating, number, quiet,
 
 
 @quiet
-def hinge(
-    scores: Any, targets: Any, *, margin: float = 1.0, reduction: str = "mean", weight: Any = None
-) -> Any:
+def hinge(scores: Any, targets: Any, *, margin: float = 1.0, reduction: str = "mean", weight: Any = None) -> Any:
     """max(0, Δ − y s)
 
     Shapes: scores, targets and weight equal, any; the result likewise for "none", else ().
@@ -93,9 +91,7 @@ def perceptron(scores: Any, targets: Any, *, reduction: str = "mean", weight: An
 
 
 @quiet
-def perceptron_grad(
-    scores: Any, targets: Any, *, reduction: str = "mean", weight: Any = None, cotangent: Any
-) -> Any:
+def perceptron_grad(scores: Any, targets: Any, *, reduction: str = "mean", weight: Any = None, cotangent: Any) -> Any:
     """−y where y s < 0, else 0; times the cotangent, of the output's shape. As for `perceptron`."""
     dtype, s = floating(scores=scores)
     y = signs(targets, s)
@@ -190,9 +186,7 @@ def ramp(scores: Any, targets: Any, *, reduction: str = "mean", weight: Any = No
 
 
 @quiet
-def ramp_grad(
-    scores: Any, targets: Any, *, reduction: str = "mean", weight: Any = None, cotangent: Any
-) -> Any:
+def ramp_grad(scores: Any, targets: Any, *, reduction: str = "mean", weight: Any = None, cotangent: Any) -> Any:
     """−y where 0 < y s < 1, else 0; times the cotangent, of the output's shape. The rest is as for `ramp`."""
     dtype, s = floating(scores=scores)
     y = signs(targets, s)

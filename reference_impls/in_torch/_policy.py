@@ -71,9 +71,7 @@ def floating(**inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
     for name, other in others:
         same_shape(first, x, name, other)
         if other.dtype != x.dtype:
-            raise ValueError(
-                f"{first} have dtype {x.dtype} but {name} have {other.dtype}: convert one of them"
-            )
+            raise ValueError(f"{first} have dtype {x.dtype} but {name} have {other.dtype}: convert one of them")
     return tuple(wide(x) for x in inputs.values())
 
 
@@ -151,9 +149,7 @@ def insist(known: torch.Tensor, targets: torch.Tensor, complaint: str) -> None:
 # -- the end of every loss -----------------------------------------------------------------------------------
 
 
-def reduce(
-    loss: torch.Tensor, dtype: torch.dtype, reduction: str, weight: torch.Tensor | None
-) -> torch.Tensor:
+def reduce(loss: torch.Tensor, dtype: torch.dtype, reduction: str, weight: torch.Tensor | None) -> torch.Tensor:
     """Weigh the losses of the samples, reduce them, and round to the dtype of the scores."""
     check_parameters(reduction=reduction)
     if weight is not None:

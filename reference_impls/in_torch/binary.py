@@ -92,9 +92,7 @@ def smooth_hinge(
     gamma = number("gamma", gamma, scores)
     curved = d < gamma
     bend = torch.where(curved, torch.relu(d), 0.0)  # no inf · 0 in the other branch's gradient
-    return reduce(
-        torch.where(curved, bend * (bend / gamma) / 2, d - gamma / 2), scores.dtype, reduction, weight
-    )
+    return reduce(torch.where(curved, bend * (bend / gamma) / 2, d - gamma / 2), scores.dtype, reduction, weight)
 
 
 def modified_huber(

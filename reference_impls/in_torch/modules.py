@@ -28,9 +28,7 @@ class _Loss(nn.Module):
 
     def forward(self, *inputs: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         """The loss of scores and targets, positional as in the function of the same name."""
-        return type(self).function(
-            *inputs, weight=weight, **{name: getattr(self, name) for name in self.names}
-        )
+        return type(self).function(*inputs, weight=weight, **{name: getattr(self, name) for name in self.names})
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.names)

@@ -15,7 +15,7 @@ from flint import fmpq
 from scipy import sparse
 
 from hingeproof.errors import UsageError, among
-from hingeproof.svm.exact import U, Array, integers, mantissas, product, rational, rounded, sums
+from hingeproof.svm.exact import Array, U, integers, product, rational, rounded, sums
 
 LOSSES = (
     "hinge", "squared_hinge", "smooth_hinge", "weston_watkins", "crammer_singer", "epsilon_insensitive", "one_class",
@@ -46,6 +46,7 @@ class Model:
     d: int
     classes: int
     names: Array  # (sample, constraint) of each row
+    X: Any
 
     @property
     def rows(self) -> int:
@@ -74,9 +75,15 @@ class Model:
         """|A|."""
         return abs(self.A)
 
+    @cached_property
+    def _underflow(self) -> Array:
+        """What results below the smallest normal number can add to the error."""
+        total = np.asarray(self.magnitude.sum(axis=1)).ravel()
+        return np.asarray(total * 2.0**-1073 + (self.size + 8) * 2.0**-1000)
+
     def dense(self, rows: Any) -> Array:
         part = self.A[rows]
-        return part.toarray() if sparse.issparse(part) else part
+        return np.asarray(part.toarray() if sparse.issparse(part) else part)
 
     def exact_offset(self, row: int) -> fmpq:
         return self.constant if self.h is None else self.constant + rational(self.h[row])
@@ -103,7 +110,7 @@ class Model:
         t = np.array([rounded(v) for v in theta])
         u = self.A @ t + self.offset
         size = self.magnitude @ np.abs(t) + np.abs(self.offset)
-        bound = (self.size + 8) * 2 * U * size + (self.size + 8) * 2.0**-1000
+        bound = (self.size + 8) * 2 * U * size + self._underflow
         return u, np.where(np.isfinite(u) & np.isfinite(bound), bound, np.inf)
 
     def values(self, rows: Array, theta: list[fmpq]) -> list[fmpq]:
@@ -206,11 +213,9 @@ def build(
     elif loss == "epsilon_insensitive":
         target = _targets(y, n)
         both = _signed(X, np.ones(n), with_bias)
-        stack = sparse.vstack if sparse.issparse(both) else np.vstack
-        A = stack([-both, both])
-        A = A.tocsr() if sparse.issparse(A) else A
+        A = sparse.vstack([-both, both], format="csr") if sparse.issparse(both) else np.vstack([-both, both])
         constant, h = -values["epsilon"], np.concatenate([target, -target])
-        names = np.concatenate([names, names + [0, 1]])
+        names = np.concatenate([names, names + np.array([0, 1])])
     else:
         target, labels = many_labels(y, n)
         classes = len(labels)
@@ -219,7 +224,7 @@ def build(
     free = 0 if bias != "free" else classes - 1 if loss in MULTICLASS else 1
     return Model(
         loss=loss, bias=bias, parameters=parameters, A=A, constant=constant, h=h, C=bound, kappa=kappa, group=group,
-        weights=d * classes, free=free, c=(c,) * free, labels=labels, y=target, d=d, classes=classes, names=names,
+        weights=d * classes, free=free, c=(c,) * free, labels=labels, y=target, d=d, classes=classes, names=names, X=X,
     )  # fmt: skip
 
 
@@ -330,6 +335,3 @@ def _blocks(X: Any, y: Array, K: int, bias: str) -> tuple[Any, Array]:
     A = sparse.csr_array(sparse.coo_array(triple, shape=(n * (K - 1), width)))
     A.eliminate_zeros()
     return (A.toarray() if A.shape[0] * width <= 2_000_000 else A), np.stack([sample, other], axis=1)
-
-
-__all__ = ["BIASES", "BINARY", "LOSSES", "MULTICLASS", "Model", "Point", "build", "decimal", "mantissas", "text"]

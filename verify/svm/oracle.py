@@ -109,7 +109,12 @@ def _problem(model: Model, scale: float) -> tuple[Any, Any, Any, Any, Any]:
         wide = xi if model.group == 1 else sparse.kron(sparse.eye_array(model.n), np.ones((model.group, 1))) @ xi
         slack = slack + wide
     constraint = u <= slack
-    made = (cp.Problem(cp.Minimize(objective), [constraint]), theta, constraint, *((A, offset) if small else (None, None)))
+    made = (
+        cp.Problem(cp.Minimize(objective), [constraint]),
+        theta,
+        constraint,
+        *((A, offset) if small else (None, None)),
+    )
     if small:
         _problems[key] = made
         while len(_problems) > KEPT:

@@ -1,4 +1,4 @@
-"""From a float candidate to an exact optimum: partition, exact solve, exact verification, and what to do if it fails."""
+"""From a float candidate to an exact optimum: partition, exact solve, exact verification, and what if it fails."""
 
 from __future__ import annotations
 
@@ -54,16 +54,17 @@ def polish(model: Model, theta: Array, p: Array, *, deadline: float | None) -> P
         if partition.key() in seen:
             break
         seen.add(partition.key())
-        found = None
+        failure: Failure | None = None
         for shares in _choices(model, partition, weight, theta):
             point = settle(model, partition, shares, theta, unit)
-            found = point if point is None else verify(model, point, unit)
+            found = None if point is None else verify(model, point, unit)
             if isinstance(found, Point):
                 return found
-        if found is None:
+            failure = found or failure
+        if failure is None:
             break
-        trouble |= set(found.rows.tolist())
-        z, weight = found.z, np.clip(found.z, 0.0, 1.0)
+        trouble |= set(failure.rows.tolist())
+        z, weight = failure.z, np.clip(failure.z, 0.0, 1.0)
     if model.kappa > 0:
         return None
     return _complete(model, p / unit + u, trouble, theta, unit, deadline)
@@ -214,7 +215,7 @@ def _border(model: Model, partition: Partition, weight: Array, theta: Array, uni
         lines: list[list[int]] = [[0] * size for _ in range(size)]
         for i in range(m):
             for j in range(m):
-                lines[i][j] = -gram[i, j]
+                lines[i][j] = -int(gram[i, j])
             for j, column in enumerate(columns):
                 lines[i][m + j] = lines[m + j][i] = border[i][column]
         right: list[fmpq] = []
@@ -326,14 +327,12 @@ def verify(model: Model, point: Point, unit: float) -> Point | Failure:
     p[point.full] = 1.0
     for r, v in part.items():
         p[r] = rounded(v) / unit if v else 0.0
-        if model.group == 1 and 0 < v and (model.C is None or v < model.C):
+        if model.group == 1 and v > 0 and (model.C is None or v < model.C):
             p[r] = min(max(p[r], 1e-300), 1 - 2.0**-53) if model.C is not None else p[r]
     return Failure(np.array(sorted(set(bad)), np.int64), p + u)
 
 
-def _above_level(
-    model: Model, point: Point, want: Array
-) -> tuple[Array, Array, dict[int, fmpq], list[int]]:
+def _above_level(model: Model, point: Point, want: Array) -> tuple[Array, Array, dict[int, fmpq], list[int]]:
     """Crammer–Singer: u less the maximum of its group, which is 0 where Σp < C."""
     u, error = model.floats(point.theta)
     held: dict[int, dict[int, fmpq]] = {}
@@ -343,7 +342,7 @@ def _above_level(
     bad: list[int] = []
     for g, shares in held.items():
         total = sum(shares.values(), Z)
-        if g in leader or total > model.C:
+        if g in leader or (model.C is not None and total > model.C):
             bad += list(shares)
         elif total == model.C:
             leader[g] = max(shares, key=lambda row: shares[row])
@@ -375,9 +374,8 @@ def _verify_smooth(model: Model, point: Point) -> Point | Failure:
     u, error = model.floats(point.theta)
     high = np.inf if top is None else rounded(top)
     slack = 0.0 if top is None else abs(high) * 2.0**-50
-    good = np.where(
-        want == 0, u <= -error, np.where(want == 1, (u >= error) & (u + error + slack <= high), u - error - slack >= high)
-    )
+    inside = (u >= error) & (u + error + slack <= high)
+    good = np.where(want == 0, u <= -error, np.where(want == 1, inside, u - error - slack >= high))
     open_rows = np.flatnonzero(~good)
     bad = []
     for row, v in zip(open_rows.tolist(), model.values(open_rows, point.theta), strict=True):
@@ -539,7 +537,7 @@ def subproblem(model: Model, rows: Array, fixed: Array, deadline: float | None) 
         sums: dict[int, fmpq] = {}
         for r, v in part.items():
             sums[r // model.group] = sums.get(r // model.group, Z) + v
-        tops = {}
+        tops: dict[int, int] = {}
         for r, v in part.items():
             if sums[r // model.group] == model.C and v > part.get(tops.get(r // model.group, -1), Z):
                 tops[r // model.group] = r

@@ -1,0 +1,232 @@
+"""`solve`: the float stage, the exact polish, and what comes of both as a frozen result."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from flint import fmpq
+from scipy import sparse
+
+from hingeproof.svm.bounds import interval
+from hingeproof.svm.checker import write
+from hingeproof.svm.lemke import OutOfTimeError
+from hingeproof.svm.model import BINARY, MULTICLASS, Model, Point, build
+from hingeproof.svm.oracle import guesses
+from hingeproof.svm.polish import polish
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was proved. Numbers are exact rationals (flint's fmpq); `exact` means a duality gap of 0.
+
+    `w` is a list (of lists, one a class, for multi-class losses), `alpha` the non-zero multipliers by
+    (sample, constraint), `margin_squared` the exact square of the geometric margin 1/‖w‖ of a binary problem,
+    `biases` the exact interval of optimal biases (None: unbounded on that side) where there is a single free bias.
+    """
+
+    kind: Literal["optimum", "interval", "infeasible"]
+    status: Literal["exact", "interval"]
+    loss: str
+    bias: str
+    w: list[Any] | None
+    b: Any
+    objective: fmpq | None
+    lower: fmpq | None
+    upper: fmpq | None
+    margin_squared: fmpq | None
+    biases: tuple[fmpq | None, fmpq | None] | None
+    farkas: dict[int, fmpq] | None
+    solver: str
+    seconds: dict[str, float]
+    _model: Model = field(repr=False)
+    _point: Point | None = field(repr=False)
+
+    @property
+    def alpha(self) -> dict[tuple[int, int], fmpq]:
+        """The non-zero multipliers by (sample, constraint)."""
+        if self._point is None:
+            return {}
+        point, names = self._point, self._model.names
+        found = dict(point.part)
+        if self._model.C is not None:
+            found.update(dict.fromkeys(point.full.tolist(), self._model.C))
+        if self._model.kappa > 0 and "edge" in point.notes:
+            edge = point.notes["edge"]
+            for row, u in zip(edge.tolist(), self._model.values(edge, point.theta), strict=True):
+                found[row] = u / self._model.kappa
+        placed = {(int(names[r][0]), int(names[r][1])): v for r, v in found.items() if v != 0}
+        return dict(sorted(placed.items()))
+
+    @property
+    def support(self) -> list[int]:
+        """The samples with a non-zero multiplier."""
+        return sorted({i for i, _ in self.alpha})
+
+    def certificate(self) -> dict[str, Any]:
+        """The certificate, as docs/svm-certificate.md describes it."""
+        model = self._model
+        out: dict[str, Any] = {
+            "kind": self.kind,
+            "status": self.status,
+            "loss": self.loss,
+            "bias": self.bias,
+            "parameters": {k: None if v is None else _text(v) for k, v in sorted(model.parameters.items())},
+            "n": model.n,
+            "d": model.d,
+            "data_sha256": model_digest(model),
+            "label_map": dict(model.labels),
+        }
+        if self.farkas is not None:
+            return {**out, "farkas": {str(i): _text(v) for i, v in sorted(self.farkas.items())}}
+        assert self.w is not None
+        several = self.loss in MULTICLASS
+        out["w"] = [[_text(v) for v in line] for line in self.w] if several else [_text(v) for v in self.w]
+        out["b"] = [_text(v) for v in self.b] if several else _text(self.b)
+        out["objective"] = None if self.objective is None else _text(self.objective)
+        out["lower"], out["upper"] = _text(self.lower), _text(self.upper)
+        if self.loss in BINARY:
+            out["alpha"] = {str(i): _text(v) for (i, _), v in self.alpha.items()}
+            out["margin_squared"] = None if self.margin_squared is None else _text(self.margin_squared)
+        else:
+            out["multipliers"] = [[i, k, _text(v)] for (i, k), v in self.alpha.items()]
+        return out
+
+
+def _text(value: fmpq | None) -> str:
+    assert value is not None
+    return write(Fraction(int(value.p), int(value.q)))
+
+
+def model_digest(model: Model) -> str:
+    """SHA-256 of the rows and mapped labels, as the checker computes it."""
+    sha = hashlib.sha256()
+    X = model.X
+    for start in range(0, model.n, 4096):
+        block = X[start : start + 4096]
+        block = block.toarray() if sparse.issparse(block) else block
+        sha.update(np.ascontiguousarray(block + 0.0, dtype="<f8").tobytes())
+    if model.loss != "one_class":
+        sha.update(np.ascontiguousarray(model.y + 0.0, dtype="<f8").tobytes())
+    return sha.hexdigest()
+
+
+def solve(
+    X: Any, y: Any = None, C: Any = 1, loss: str = "hinge", bias: str = "free", *, epsilon: Any = "0.1", gamma: Any = 1,
+    nu: Any = "0.5", margin: Any = 1, hard: bool = False, time_limit: float | None = None,
+) -> Result:  # fmt: skip
+    """Minimise ½‖w‖² (+ ½b² where regularised) + C Σ loss, and prove it.
+
+    Parameters are read as exact decimals, data are taken as the float64 they are.
+
+    Shapes: X (n, d) dense or SciPy sparse, y (n,) labels, targets for epsilon_insensitive, None for one_class.
+    Raises: UsageError for data or parameters that make no problem.
+    """
+    began = time.monotonic()
+    deadline = None if time_limit is None else began + time_limit
+    if y is None:
+        y = np.zeros(np.shape(X)[0])
+    model = build(X, y, C=C, loss=loss, bias=bias, epsilon=epsilon, gamma=gamma, nu=nu, margin=margin, hard=hard)
+    seconds = {"build": time.monotonic() - began, "solve": 0.0, "certify": 0.0}
+    best: tuple[fmpq, fmpq, Point] | None = None
+    solver = "none"
+    last = time.monotonic()
+    try:
+        for guess in guesses(model, deadline):
+            seconds["solve"] += time.monotonic() - last
+            last = time.monotonic()
+            solver = guess.solver
+            point = polish(model, guess.theta, guess.p, deadline=deadline)
+            if point is not None:
+                seconds["certify"] += time.monotonic() - last
+                return _result(model, point, solver, seconds)
+            if hard:
+                farkas = not_separable(model, deadline)
+                seconds["certify"] += time.monotonic() - last
+                last = time.monotonic()
+                if farkas is not None:
+                    return _infeasible(model, farkas, solver, seconds)
+            else:
+                best = _better(best, interval(model, guess.theta, guess.p))
+                seconds["certify"] += time.monotonic() - last
+                last = time.monotonic()
+        if hard:
+            farkas = not_separable(model, deadline)
+            if farkas is not None:
+                seconds["certify"] += time.monotonic() - last
+                return _infeasible(model, farkas, solver, seconds)
+    except OutOfTimeError:
+        if not hard and solver != "none":
+            best = _better(best, interval(model, guess.theta, guess.p))
+    seconds["certify"] += time.monotonic() - last
+    if best is None:
+        if hard:
+            from hingeproof.errors import UsageError
+
+            raise UsageError("neither a margin nor its absence could be proved in time: raise --time-limit")
+        best = interval(model, np.zeros(model.size), np.zeros(model.rows))
+    return bounded(model, best, solver, seconds)
+
+
+def bounded(model: Model, found: tuple[fmpq, fmpq, Point], solver: str, seconds: dict[str, float]) -> Result:
+    """The result that has an interval only; where its ends meet, it is an optimum."""
+    lower, upper, point = found
+    result = _result(model, point, solver, seconds)
+    if lower == upper:
+        return replace(result, objective=upper, lower=lower, upper=upper, biases=None)
+    return replace(result, kind="interval", status="interval", objective=None, lower=lower, upper=upper, biases=None)
+
+
+def _better(best: Any, new: Any) -> Any:
+    return new if best is None or new[1] - new[0] < best[1] - best[0] else best
+
+
+def not_separable(model: Model, deadline: float | None) -> dict[int, fmpq] | None:
+    """A Farkas vector, from the exact point of least norm in the hull of the rows; None where that is not 0."""
+    rows = -model.A
+    hull = build(
+        rows, np.zeros(model.n), C=1, loss="one_class", bias="free", epsilon=0, gamma=1, nu=1, margin=1, hard=False
+    )
+    # ν → 0: no bound on a single weight
+    hull = replace(hull, C=fmpq(1))
+    for guess in guesses(hull, deadline):
+        point = polish(hull, guess.theta, guess.p, deadline=deadline)
+        if point is None:
+            continue
+        if any(v != 0 for v in point.theta[: hull.ridged]):
+            return None
+        found = {**point.part, **dict.fromkeys(point.full.tolist(), fmpq(1))}
+        return {r: v for r, v in found.items() if v != 0}
+    return None
+
+
+def _infeasible(model: Model, farkas: dict[int, fmpq], solver: str, seconds: dict[str, float]) -> Result:
+    return Result(
+        "infeasible", "exact", model.loss, model.bias, None, None, None, None, None, None, None, farkas, solver,
+        seconds, model, None,
+    )  # fmt: skip
+
+
+def _result(model: Model, point: Point, solver: str, seconds: dict[str, float]) -> Result:
+    theta, d, K = point.theta, model.d, model.classes
+    rest = theta[model.weights :]
+    w: list[Any] = theta[: model.weights]
+    b: Any = rest[0] if rest else fmpq(0)
+    squared = None
+    if model.loss in MULTICLASS:
+        w = [theta[k * d : (k + 1) * d] for k in range(K)]
+        b = [fmpq(0)] * (K - len(rest)) + list(rest)
+    elif model.loss in BINARY:
+        norm = sum((v * v for v in w), fmpq(0))
+        squared = None if norm == 0 else 1 / norm
+    biases = point.biases
+    if biases is None and model.free == 1 and model.classes == 1:
+        biases = (b, b)
+    return Result(
+        "optimum", "exact", model.loss, model.bias, w, b, point.objective, point.objective, point.objective, squared,
+        biases, None, solver, seconds, model, point,
+    )  # fmt: skip
