@@ -12,14 +12,16 @@ from functools import lru_cache
 from typing import Any
 
 import hypothesis
+import msgspec
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
 from hingeproof.backends import COMPILED, backend, subject
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Batch, Case, Failure, Judgement, Unanswered
+from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
+from hingeproof.properties.contract import Contract
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import Spec, foci_of, strata
 from hingeproof.records import Check, Plan, Record, Witness
@@ -27,10 +29,13 @@ from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
 from hingeproof.table import PROFILES, implementations, lacking
+from hingeproof.script import script
+from hingeproof.versions import within
 from hingeproof.witness import witness
 
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
+REFERENCES = ("numpy", "torch", "jax")
 
 
 @dataclass
@@ -90,20 +95,25 @@ class Pass:
         self.profile = PROFILES[plan.profile]
         self.first = first
         self.compiled = first.mode in COMPILED
+        promised = within(self.implementation.versions)  # another release has promised nothing
+        self.contract = self.implementation.contract.for_mode(first.mode) if promised else Contract()
         backing = backend(self.implementation.framework)
         flush = backing.flushes(first.mode, first.dtype)
         loss = self.implementation.family
         self.spec = Spec(
             loss=loss,
             arithmetic=Arithmetic(FORMATS[first.dtype], flush),
-            settable=frozenset(self.implementation.keywords) - self._not_varied(),
+            settable=frozenset(self.implementation.keywords) - self._not_varied() - self._not_per_sample(),
             fixed=tuple((n, rational(v)) for n, v in self.implementation.fixed.items()),
             few=self.compiled,
+            scale=self.implementation.scale,
+            domain=None if self.implementation.domain is None else tuple(map(float, self.implementation.domain)),  # type: ignore[arg-type]
+            widths=self.implementation.widths,
         )
         if self.compiled or self.implementation.framework == "jax":
             # each new shape costs compilations, in eager JAX too: one for every operation
-            self.spec = replace(self.spec, sizes=(8,), widths=(4,))
-        self.foci = foci_of(loss)
+            self.spec = replace(self.spec, sizes=(8,), widths=self.implementation.widths[-1:])
+        self.foci = foci_of(loss, bounded=self.implementation.domain is not None)
         self.tallies = {c.law: Tally(LAWS[c.law]) for c in checks if self._lacking(LAWS[c.law]) is None}
         self.pool: dict[str, Any] = {
             "reference": lru_cache(maxsize=None)(self._reference),
@@ -114,13 +124,18 @@ class Pass:
         """A compiled module with a class weight would be another module, and compilation, for each batch."""
         return {"class_weight"} if self.compiled and self.implementation.style == "module_class" else set()
 
+    def _not_per_sample(self) -> set[str]:
+        """A weight that the mean divides by leaves one sample's mean as it is: the law `weight` brings its own."""
+        return {"weight"} if self.implementation.mean_over == "weights" else set()
+
     def _lacking(self, law: Law) -> str | None:
         """What the law needs and this pass does not have."""
         fixed = self._not_varied() & set(law.needs)
         return "not varied here: each value would be a compilation" if fixed else lacking(self.implementation, law)
 
     def _reference(self, loss: str) -> Any:
-        implementation = IMPLEMENTATIONS[f"{self.implementation.framework}.{loss}"]
+        own = self.implementation.framework
+        implementation = IMPLEMENTATIONS[f"{own if own in REFERENCES else 'numpy'}.{loss}"]
         return subject(implementation, self.first.dtype, self.first.device, "eager")
 
     @property
@@ -173,7 +188,7 @@ class Pass:
             return self._record(check, verdict="unsupported", reason=f"cannot run in this mode or dtype: {error}")
         first = min(self.tallies, key=lambda name: (name != "answers", name))
         if check.law == first:
-            return self._record(check, verdict="fail", witness=self._witness(error.failure))
+            return self._record(check, verdict="fail", witness=self._evidence(error.failure, check))
         return self._record(check, verdict="undecided", reason=f"the plainest call is not answered: see {first}")
 
     def _announce(self, batch: Batch) -> None:
@@ -183,7 +198,7 @@ class Pass:
     # -- examples --------------------------------------------------------------------------------------------------
 
     def _case(self, batch: Batch) -> Case:
-        return Case(self.subject, batch, self.implementation.contract, dict(self.pool))
+        return Case(self.subject, batch, self.contract, dict(self.pool))
 
     def _judge_once(self) -> None:
         for tally in self.tallies.values():
@@ -195,6 +210,10 @@ class Pass:
         """What the law says; a call that is not answered is the business of the law `answers`, if it is asked for."""
         try:
             return law.judge(case)
+        except OutOfContract as error:
+            judgement = Judgement()
+            judgement.leave_out(f"out of contract: {error}")
+            return judgement
         except Unanswered as error:
             judgement = Judgement()
             if "answers" in self.tallies:
@@ -253,6 +272,8 @@ class Pass:
             self._announce(batch)
             try:
                 found = law.judge(self._case(batch)).failure
+            except OutOfContract:
+                found = None
             except Unanswered as error:
                 found = error.judgement.failure if law.name == "answers" else None
             if found is not None and found.batch.size <= best.batch.size:
@@ -269,7 +290,8 @@ class Pass:
         if failure.sample is not None and failure.batch.size > 1 and not self.compiled:
             fails(failure.batch.take([failure.sample]))
         if not self.compiled:  # another shape would be another compilation
-            small = replace(self.spec, sizes=(1, 2, 8), widths=(2, 3, 4))
+            widths = tuple(w for w in (2, 3, 4) if w >= min(self.implementation.widths))
+            small = replace(self.spec, sizes=(1, 2, 8), widths=widths)
             with contextlib.suppress(hypothesis.errors.NoSuchExample, hypothesis.errors.FlakyFailure):
                 # without a smaller one the first failure stands; a shrink that ran out of calls looks flaky
                 source = random.Random(seed_of(focus, self.seed))
@@ -294,10 +316,10 @@ class Pass:
             "seconds": round(seconds, 6),
         }
         if total.failure is not None:
-            return self._record(check, verdict="fail", witness=self._witness(total.failure), **facts)
-        refused = self._refused_scores()
-        if thin and refused and not total.judged:
-            return self._record(check, verdict="unsupported", reason=refused)
+            return self._record(check, verdict="fail", witness=self._evidence(total.failure, check), **facts)
+        refused, outside = self._refused_scores(), self._outside(total)
+        if thin and (outside or (refused and not total.judged)):
+            return self._record(check, verdict="unsupported", reason=outside or refused)
         if thin:
             left_out = "; ".join(f"{why} ({n})" for why, n in sorted(total.left_out.items()))
             return self._record(
@@ -310,10 +332,18 @@ class Pass:
         answers = self.tallies.get("answers")
         return "" if answers is None or answers.total.failure is not None else answers.total.convention
 
+    def _outside(self, total: Judgement) -> str:
+        """Why nothing could be judged, if all that the law looks at lies where the contract promises nothing."""
+        where = [why for why in total.left_out if why.startswith("out of contract")]
+        if where:
+            return where[0]
+        domain = self.implementation.domain
+        return "" if domain is None else f"out of contract: it speaks of scores in [{domain[0]}, {domain[1]}] alone"
+
     def _thin(self, tally: Tally) -> list[str]:
         """The foci on which too few samples were judged for a pass to mean something."""
         promise = {"kink_selection": "kink"}.get(tally.law.name, tally.law.name)
-        if tally.law.kind == "promise" and getattr(self.implementation.contract, promise) == "any":
+        if tally.law.kind == "promise" and getattr(self.contract, promise) == "any":
             return []  # what is not promised needs no evidence
         if tally.law.once:
             return [] if tally.total.judged else ["once"]
@@ -326,6 +356,11 @@ class Pass:
 
     def _witness(self, failure: Failure) -> Witness:
         return witness(self.implementation, failure, self.first)
+
+    def _evidence(self, failure: Failure, check: Check) -> Witness:
+        """The witness of a verdict, with a script that shows it."""
+        found = witness(self.implementation, failure, check)
+        return msgspec.structs.replace(found, script=script(self.implementation, failure, check))
 
     def _record(self, check: Check, **facts: Any) -> Record:
         law = LAWS[check.law]

@@ -65,8 +65,11 @@ class Journal:
         for part in self.parts.glob("*.jsonl"):
             if part != before:
                 part.unlink()
-        write(self.directory / "todo", "\n".join(todo).encode())
+        self.write_todo(todo)
         self.write_info(info)
+
+    def write_todo(self, todo: list[str]) -> None:
+        write(self.directory / "todo", "\n".join(todo).encode())
 
     # -- run.json --------------------------------------------------------------------------------------------
 

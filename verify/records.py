@@ -40,8 +40,11 @@ class Tensor(msgspec.Struct, frozen=True):
     decimal: list[str]
 
 
-class Witness(msgspec.Struct, frozen=True, kw_only=True):
-    """The smallest input found on which a law fails, with what the law allows and what was seen."""
+class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The smallest input found on which a law fails, with what the law allows and what was seen.
+
+    `script` imports the framework alone and exits 1 while the failure is there: `hingeproof repro` runs and writes it.
+    """
 
     inputs: dict[str, Tensor]
     parameters: dict[str, float | int | str]
@@ -49,6 +52,7 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     observed: str
     repro: str
     reproduced: bool | None = None
+    script: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,6 +11,9 @@ MODES = {
     "numpy": ("eager",),
     "torch": ("eager", "compile", "inductor", "vmap", "forward", "double_backward"),
     "jax": ("eager", "jit", "vmap", "forward", "double_backward"),
+    "mlx": ("eager", "compile", "vmap", "forward", "double_backward"),
+    "tensorflow": ("eager", "compile"),
+    "paddle": ("eager",),
 }
 COMPILED = ("jit", "compile", "inductor")
 

@@ -45,6 +45,9 @@ class JaxSubject:
     def array(self, x: Array) -> jax.Array:
         return jnp.asarray(x)
 
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
         with jax.enable_x64(self.dtype == "float64"), jax.default_device(jax.devices(self._platform)[0]):
             return self._run(batch, reduction, cotangent)
@@ -54,7 +57,7 @@ class JaxSubject:
         return "gpu" if self.device == "cuda" else "cpu"
 
     def _run(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
-        raw = arrays(batch)
+        raw = arrays(self.implementation, batch)
         self.given = raw.present
         inputs = tuple(self.array(x) for x in raw.inputs)
         targets = raw.targets

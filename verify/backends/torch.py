@@ -57,8 +57,11 @@ class TorchSubject:
             return np.asarray(x.contiguous().view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
         return np.asarray(x.numpy())
 
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        raw = arrays(batch)
+        raw = arrays(self.implementation, batch)
         self.given = raw.present
         inputs = [self.array(x) for x in raw.inputs]
         targets, weight, class_weight = (
