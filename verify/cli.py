@@ -81,7 +81,13 @@ def verify(
     ] = None,
     contract: Annotated[
         str | None,
-        typer.Option(metavar="strict", help="strict: hold your own callable to the policy of the references."),
+        typer.Option(
+            metavar="KEY=VALUE,…",
+            help="What your own callable promises: labels=01,kink=any,scale=1/K; strict: the references' whole policy.",
+        ),
+    ] = None,
+    ledger: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Known deviations of your own [./hingeproof-deviations.toml].")
     ] = None,
     grad: Annotated[
         str | None, typer.Option(metavar="module:function", help="Gradient of your own NumPy callable.")

@@ -87,10 +87,18 @@ def seed_of(text: str, seed: int) -> int:
 class Pass:
     """All laws of one implementation × dtype × device × mode."""
 
-    def __init__(self, checks: Sequence[Check], plan: Plan, about_to_try: AboutToTry) -> None:
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        plan: Plan,
+        about_to_try: AboutToTry,
+        implementation: Implementation | None = None,
+    ) -> None:
         first = checks[0]
         self.checks, self.plan, self.about_to_try = checks, plan, about_to_try
-        self.implementation: Implementation = {**IMPLEMENTATIONS, **implementations(plan)}[first.implementation]
+        self.implementation: Implementation = (
+            implementation or {**IMPLEMENTATIONS, **implementations(plan)}[first.implementation]
+        )
         self.seed = seed_of(first.pass_id, plan.seed)
         self.profile = PROFILES[plan.profile]
         self.first = first
@@ -380,10 +388,16 @@ class Pass:
         )
 
 
-def run_pass(checks: Sequence[Check], plan: Plan, about_to_try: AboutToTry) -> Iterator[Record]:
+def run_pass(
+    checks: Sequence[Check],
+    plan: Plan,
+    about_to_try: AboutToTry,
+    implementation: Implementation | None = None,
+) -> Iterator[Record]:
     """The verdicts on checks that share a pass.
 
     Args:
         about_to_try: called with a JSON-able input before each call into the implementation.
+        implementation: the one meant, where it is neither registered nor the plan's.
     """
-    yield from Pass(checks, plan, about_to_try).run()
+    yield from Pass(checks, plan, about_to_try, implementation).run()

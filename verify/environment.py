@@ -33,6 +33,11 @@ PACKAGES = (
     ("msgspec", "msgspec"),
 )
 
+# what `pip install 'hingeproof[…]'` knows
+EXTRAS = (
+    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx", "tensorflow", "paddle",
+)  # fmt: skip
+
 # The one-thread rule and the fixed hash seed, for every worker.
 FLAGS = {
     "OMP_NUM_THREADS": "1",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from hingeproof.properties.contract import Contract
 from hingeproof.reference_impls.losses import LOSSES, Loss
@@ -60,7 +60,8 @@ class Implementation:
     documented: tuple[str, ...] = ()
     versions: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
-    gradient: str | None = None
+    gradient: str | Callable[..., Any] | None = None
+    subject: Any = None  # a live callable, where there is no name to import it by
     dtypes: tuple[str, ...] = DTYPES
     modes: tuple[str, ...] | None = None
     requires: tuple[str, ...] = ()

@@ -94,6 +94,7 @@ class UserImplementation(msgspec.Struct, frozen=True, kw_only=True):
     reductions: tuple[str, ...] = ("mean", "sum", "none")
     grad: str | None = None
     strict: bool = False
+    contract: dict[str, str] = {}
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from hingeproof.backends import MODES
+from hingeproof.contract_keys import applied
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.implementation import Implementation
 from hingeproof.properties.catalogue import LAWS
-from hingeproof.properties.contract import REFERENCE_POLICY, Contract
 from hingeproof.properties.law import Law
 from hingeproof.records import Check, Plan, UserImplementation
 
@@ -54,7 +54,7 @@ class Table:
 
 def user_implementation(user: UserImplementation) -> Implementation:
     """A user's callable as an implementation, with what its signature has."""
-    return Implementation(
+    made = Implementation(
         name=user.target,
         framework=user.framework,
         loss=user.loss,
@@ -63,9 +63,9 @@ def user_implementation(user: UserImplementation) -> Implementation:
         keywords={n: n for n in user.parameters},
         reductions=user.reductions,
         gradient=user.grad,
-        contract=REFERENCE_POLICY if user.strict else Contract(),
         user=True,
     )
+    return applied(made, user.contract, strict=user.strict)
 
 
 def implementations(plan: Plan) -> dict[str, Implementation]:
@@ -122,7 +122,7 @@ def _laws(plan: Plan) -> list[Law]:
     return [x for x in LAWS.values() if not plan.laws or any(fnmatchcase(x.name, p) or p == x.group for p in plan.laws)]
 
 
-def _says_nothing(law: Law, implementation: Implementation, mode: str) -> bool:
+def says_nothing(law: Law, implementation: Implementation, mode: str) -> bool:
     # under vmap there is one sample a call, so a reduction is not vmapped and would be the eager one again
     reduces = mode == "vmap" and set(law.needs) & {"sum", "mean", "reduction"}
     return mode not in law.modes or not law.applies(implementation.family) or bool(reduces)
@@ -136,10 +136,10 @@ def build(plan: Plan) -> Table:
     applies: dict[tuple[str, str, str], bool] = {}
     for implementation in implementations(plan).values():
         absent = missing_packages(implementation)
-        for law, dtype, device, mode in _combinations(plan, implementation):
+        for law, dtype, device, mode in combinations(plan, implementation):
             key = (law.name, implementation.loss, mode)
             if key not in applies:
-                applies[key] = not _says_nothing(law, implementation, mode)
+                applies[key] = not says_nothing(law, implementation, mode)
             if not applies[key]:
                 not_applicable += 1
                 continue
@@ -153,7 +153,7 @@ def build(plan: Plan) -> Table:
     return Table(tuple(sorted(checks, key=lambda c: (c.pass_id, c.law))), not_applicable, missing)
 
 
-def _combinations(plan: Plan, implementation: Implementation) -> Iterator[tuple[Law, str, str, str]]:
+def combinations(plan: Plan, implementation: Implementation) -> Iterator[tuple[Law, str, str, str]]:
     laws = _laws(plan)
     for dtype in _dtypes(plan, implementation):
         for device in plan.devices or ("cpu",):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hingeproof import runs
-from hingeproof.environment import FLAGS, environment, without_home
+from hingeproof.environment import environment, without_home
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, NOTHING, UsageError
-from hingeproof.options import Options, plan, user_targets
-from hingeproof.records import SCHEMA_VERSION, Plan, RunInfo, UserImplementation
+from hingeproof.options import Options, plan
+from hingeproof.own import users
+from hingeproof.records import SCHEMA_VERSION, Plan, RunInfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,39 +75,7 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
 
 
 def _plan(wanted: Options) -> Plan:
-    return plan(wanted, _users(wanted))
-
-
-def _users(wanted: Options) -> tuple[UserImplementation, ...]:
-    """Look at the user's callables in a process of their own. Raises: UsageError."""
-    targets = user_targets(wanted)
-    if not targets:
-        return ()
-    from hingeproof.errors import among
-    from hingeproof.implementation import FRAMEWORKS
-    from hingeproof.options import needed
-    from hingeproof.preflight import Question, preflight
-    from hingeproof.reference_impls.losses import LOSSES
-
-    (name,), (framework,) = wanted.loss, wanted.framework
-    loss = LOSSES[among(name, LOSSES, "loss", see="hingeproof list losses")]
-    needed(among(framework, FRAMEWORKS, "framework"), f"--framework {framework}")
-    settings = (*loss.parameters, "reduction", "weight", *(["class_weight"] if loss.class_weight else []))
-    questions = [
-        Question(
-            target=target,
-            loss=name,
-            framework=framework,
-            inputs=loss.margins.inputs,
-            row=loss.margins.row,
-            targets=loss.margins.targets,
-            names=settings,
-            grad=wanted.grad,
-            strict=wanted.contract == "strict",
-        )
-        for target in targets
-    ]
-    return tuple(preflight(questions, {**os.environ, **FLAGS}))
+    return plan(wanted, users(wanted))
 
 
 def _info(todo: Plan, table: Table) -> RunInfo:

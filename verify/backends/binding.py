@@ -121,6 +121,8 @@ def argument_names(implementation: Implementation) -> tuple[str, ...]:
 
 def function_of(implementation: Implementation) -> Any:
     """The implementation's callable, class or instance; an expression as a function of our names."""
+    if implementation.subject is not None:
+        return implementation.subject
     if implementation.expression:
         return written(implementation.expression, implementation.imports, argument_names(implementation))
     return load(implementation.target)

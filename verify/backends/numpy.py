@@ -61,7 +61,9 @@ class NumpySubject:
         given = labelled(self.implementation, batch)
         targets = () if given is None else (given,)
         gradient = self.implementation.gradient
-        if self.implementation.expression:
+        if callable(gradient):
+            f = gradient
+        elif self.implementation.expression:
             f = written(gradient, self.implementation.imports, argument_names(self.implementation))
         else:
             f = load(gradient)
