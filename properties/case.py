@@ -196,6 +196,7 @@ class Failure:
     reduction: str = "none"
     sample: int | None = None
     note: str = ""
+    asked: Batch | None = None  # the batch that the law was given, where `batch` is one that it made
 
 
 @dataclass

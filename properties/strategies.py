@@ -89,10 +89,10 @@ class Spec:
         ]
         if self.few:
             sets = [sets[0], *(s for s in sets[1:] if any(s.get(n) != base.get(n) for n in ("p",))), *sets[1:2]]
-        rounded = [{n: v if n == "eps" else self._rounded(v) for n, v in s.items()} for s in sets]
+        rounded = [{n: v if n == "eps" else self.representable(v) for n, v in s.items()} for s in sets]
         return [s for i, s in enumerate(rounded) if s not in rounded[:i]]
 
-    def _rounded(self, v: fmpq) -> fmpq:
+    def representable(self, v: fmpq) -> fmpq:
         q = self.format.round(v)
         assert isinstance(q, fmpq)
         return q

@@ -86,6 +86,11 @@ def differentiates(implementation: Implementation, check: Check) -> bool:
     )
 
 
+def has_written_gradient(implementation: Implementation, check: Check) -> bool:
+    """Is there a NumPy gradient, as an expression, of which the law speaks?"""
+    return "gradient" in LAWS[check.law].needs and bool(implementation.expression) and bool(implementation.gradient)
+
+
 def upstream(implementation: Implementation, failure: Failure) -> Array:
     per_sample = failure.reduction == "none" and "none" in implementation.reductions
     return failure.batch.cotangent if per_sample else np.ones(())

@@ -160,6 +160,41 @@ def explain(law: Annotated[str, typer.Argument(metavar="LAW")], json: Json = Fal
     tables.explain(law, as_json=json)
 
 
+deviations = typer.Typer(help="The ledger of known deviations.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(deviations, name="deviations")
+
+
+@deviations.command("add")
+def deviations_add(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory that --out named.")],
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="The check, or a unique beginning of it.")],
+    link: Annotated[str, typer.Option(metavar="URL", help="Where the deviation is reported.")],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Why it is known and left as it is, in a sentence.")],
+    ledger: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The ledger to append to [./hingeproof-deviations.toml].")
+    ] = None,
+) -> None:
+    """Record a failing verdict as known: later runs replay its witness and say `known`, or `stale` once it is gone."""
+    import datetime
+
+    from hingeproof.deviations import add
+
+    today = datetime.datetime.now(datetime.UTC).date()
+    path, entry = add(run, check, link=link, why=why, own=ledger, today=today)
+    print(f"{path}: {entry.id} ({', '.join(entry.dtypes)}; {', '.join(entry.modes)}), review by {entry.review_by}")
+
+
+@app.command()
+def repro(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory that --out named.")],
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="The check, or a unique beginning of it.")],
+) -> None:
+    """A script that shows one failure with the framework alone: exits 1 while it is there, 0 once it is gone."""
+    from hingeproof.reproducing import reproduce
+
+    raise typer.Exit(reproduce(run, check))
+
+
 @app.command()
 def doctor(json: Json = False) -> None:
     """The frameworks found, their versions and devices, and why one is missing."""

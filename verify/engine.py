@@ -18,20 +18,22 @@ from hypothesis import HealthCheck, Phase, settings
 
 from hingeproof.backends import COMPILED, backend, subject
 from hingeproof.contracts import IMPLEMENTATIONS
+from hingeproof.deviations import applies, kind_of
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.contract import Contract
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import Spec, foci_of, strata
-from hingeproof.records import Check, Plan, Record, Witness
+from hingeproof.records import Check, Deviation, Plan, Record, Witness
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
 from hingeproof.table import PROFILES, implementations, lacking
+from hingeproof.replay import batch_of, still_there
 from hingeproof.script import script
 from hingeproof.versions import within
-from hingeproof.witness import witness
+from hingeproof.witness import asked, witness
 
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
@@ -48,6 +50,8 @@ class Tally:
     strata: dict[str, int] = field(default_factory=dict)
     examples: int = 0
     failed_on: str = ""
+    deviation: Deviation | None = None
+    known: Failure | None = None  # of the class that the ledger knows; the search for others goes on
 
     def add(self, seen: Judgement, batch: Batch) -> None:
         total = self.total
@@ -59,8 +63,11 @@ class Tally:
             for key, n in theirs.items():
                 mine[key] = mine.get(key, 0) + n
         total.convention = total.convention or seen.convention
-        if seen.failure is not None and total.failure is None:
-            total.failure, self.failed_on = seen.failure, batch.focus
+        if seen.failure is not None:
+            if self.deviation is not None and kind_of(seen.failure.observed) == self.deviation.kind:
+                self.known = self.known or seen.failure
+            elif total.failure is None:
+                total.failure, self.failed_on = seen.failure, batch.focus
         if seen.judged:
             self.examples += 1
             self.by_focus[batch.focus] = self.by_focus.get(batch.focus, 0) + seen.judged
@@ -122,7 +129,11 @@ class Pass:
             # each new shape costs compilations, in eager JAX too: one for every operation
             self.spec = replace(self.spec, sizes=(8,), widths=self.implementation.widths[-1:])
         self.foci = foci_of(loss, bounded=self.implementation.domain is not None)
-        self.tallies = {c.law: Tally(LAWS[c.law]) for c in checks if self._lacking(LAWS[c.law]) is None}
+        self.tallies = {
+            c.law: Tally(LAWS[c.law], deviation=next((d for d in plan.deviations if applies(d, c)), None))
+            for c in checks
+            if self._lacking(LAWS[c.law]) is None
+        }
         self.pool: dict[str, Any] = {
             "reference": lru_cache(maxsize=None)(self._reference),
             "cross_entropy": backing.cross_entropy,
@@ -195,6 +206,9 @@ class Pass:
         if verdict == "unsupported":
             return self._record(check, verdict="unsupported", reason=f"cannot run in this mode or dtype: {error}")
         first = min(self.tallies, key=lambda name: (name != "answers", name))
+        entry = self.tallies[check.law].deviation
+        if check.law == first and entry is not None and entry.kind == kind_of(error.failure.observed):
+            return self._known(check, entry, error.failure)
         if check.law == first:
             return self._record(check, verdict="fail", witness=self._evidence(error.failure, check))
         return self._record(check, verdict="undecided", reason=f"the plainest call is not answered: see {first}")
@@ -217,7 +231,10 @@ class Pass:
     def _ask(self, law: Law, case: Case) -> Judgement:
         """What the law says; a call that is not answered is the business of the law `answers`, if it is asked for."""
         try:
-            return law.judge(case)
+            judgement = law.judge(case)
+            if judgement.failure is not None:
+                judgement.failure = replace(judgement.failure, asked=case.batch)
+            return judgement
         except OutOfContract as error:
             judgement = Judgement()
             judgement.leave_out(f"out of contract: {error}")
@@ -284,9 +301,12 @@ class Pass:
                 found = None
             except Unanswered as error:
                 found = error.judgement.failure if law.name == "answers" else None
-            if found is not None and found.batch.size <= best.batch.size:
-                best = found
-            return found is not None
+            if found is not None and found.batch.size <= best.batch.size and same_kind(found):
+                best = replace(found, asked=batch)
+            return found is not None and same_kind(found)
+
+        def same_kind(found: Failure) -> bool:
+            return kind_of(found.observed) == kind_of(failure.observed)
 
         limits = settings(
             max_examples=self.profile.examples * 4,
@@ -325,6 +345,11 @@ class Pass:
         }
         if total.failure is not None:
             return self._record(check, verdict="fail", witness=self._evidence(total.failure, check), **facts)
+        entry = tally.deviation
+        if entry is not None and entry.check == check.id:
+            return self._replayed(check, entry, tally, facts)
+        if entry is not None and tally.known is not None:
+            return self._known(check, entry, tally.known, **facts)
         refused, outside = self._refused_scores(), self._outside(total)
         if thin and (outside or (refused and not total.judged)):
             return self._record(check, verdict="unsupported", reason=outside or refused)
@@ -334,6 +359,22 @@ class Pass:
                 check, verdict="undecided", reason="thin" + (f": {left_out}" if left_out else ""), **facts
             )
         return self._record(check, verdict="pass", **facts)
+
+    def _replayed(self, check: Check, entry: Deviation, tally: Tally, facts: dict[str, Any]) -> Record:
+        """`known` if the entry's witness still shows what it says, else `stale`."""
+        batch = self.plain if tally.law.once else batch_of(entry, self.spec)
+        self._announce(batch)
+        failure, instead = still_there(entry, tally.law, self._case(batch))
+        if failure is not None:
+            return self._known(check, entry, failure, **facts)
+        also = "; another input breaks it still: record that one" if tally.known is not None else ""
+        reason = f"{instead}{also}: remove this entry ({entry.id}) from the ledger"
+        witness = None if tally.known is None else self._evidence(tally.known, check)
+        return self._record(check, verdict="stale", reason=reason, witness=witness, **facts)
+
+    def _known(self, check: Check, entry: Deviation, failure: Failure, **facts: Any) -> Record:
+        reason = f"{entry.why} ({entry.link})"
+        return self._record(check, verdict="known", reason=reason, witness=self._evidence(failure, check), **facts)
 
     def _refused_scores(self) -> str:
         """The convention by which calls are refused, if that is all that stood in the way of answers."""
@@ -368,7 +409,9 @@ class Pass:
     def _evidence(self, failure: Failure, check: Check) -> Witness:
         """The witness of a verdict, with a script that shows it."""
         found = witness(self.implementation, failure, check)
-        return msgspec.structs.replace(found, script=script(self.implementation, failure, check))
+        return msgspec.structs.replace(
+            found, script=script(self.implementation, failure, check), asked=asked(failure)
+        )
 
     def _record(self, check: Check, **facts: Any) -> Record:
         law = LAWS[check.law]

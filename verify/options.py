@@ -18,7 +18,7 @@ DEVICES = ("cpu", "cuda")
 PROFILES = ("quick", "ci", "nightly")
 PLANNED = (
     "patterns", "loss", "framework", "dtype", "device", "mode", "law", "profile", "seed", "strict", "contract", "grad",
-    "reference",
+    "reference", "ledger",
 )  # fmt: skip
 
 
@@ -124,6 +124,7 @@ def configured(path: Path) -> dict[str, Any]:
 def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
     """Return the plan. Raises: UsageError for a name that nothing has."""
     from hingeproof.backends import MODES
+    from hingeproof.deviations import ledger
     from hingeproof.implementation import DTYPES, FRAMEWORKS
     from hingeproof.properties.catalogue import LAWS
     from hingeproof.reference_impls.losses import LOSSES
@@ -157,6 +158,7 @@ def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
         seed=wanted.seed or 0,
         strict=bool(wanted.strict),
         users=users,
+        deviations=ledger(wanted.ledger, [user.target for user in users]),
     )
 
 

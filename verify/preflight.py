@@ -159,7 +159,7 @@ def described(question: Question, subject: Any) -> UserImplementation:
         reductions=("mean", "sum", "none") if "reduction" in parameters else ("mean",),
         grad=question.grad,
         strict=question.strict,
-        contract=question.contract,
+        contract=tuple(question.contract.items()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Literal
 
 import msgspec
@@ -53,6 +54,7 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     repro: str
     reproduced: bool | None = None
     script: str = ""
+    asked: dict[str, Tensor] = {}  # the batch that the law was asked about, where `inputs` is one it made from that
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +85,32 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
 
 
+class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A known deviation: one law of one implementation. `check` is where its witness is replayed.
+
+    kind: the class of the wrong answer (`nan`, `infinity`, `number`, `shape`, `raised TypeError`); another is a failure.
+    """
+
+    id: str
+    implementation: str
+    law: str
+    loss: str
+    dtypes: tuple[str, ...]
+    modes: tuple[str, ...]
+    devices: tuple[str, ...] = ("cpu",)
+    versions: str
+    kind: str
+    check: str
+    observed: str
+    allowed: str
+    why: str
+    link: str
+    since: datetime.date
+    review_by: datetime.date
+    witness: dict[str, Tensor]
+    parameters: dict[str, float | int | str] = {}
+
+
 class UserImplementation(msgspec.Struct, frozen=True, kw_only=True):
     """A user's own callable as its preflight found it. `parameters`: what its signature has."""
 
@@ -94,7 +122,7 @@ class UserImplementation(msgspec.Struct, frozen=True, kw_only=True):
     reductions: tuple[str, ...] = ("mean", "sum", "none")
     grad: str | None = None
     strict: bool = False
-    contract: dict[str, str] = {}
+    contract: tuple[tuple[str, str], ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +140,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     strict: bool = False
     users: tuple[UserImplementation, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from dataclasses import replace
 
 from flint import fmpq
 
@@ -37,7 +38,7 @@ ZERO = fmpq(0)
 def script(implementation: Implementation, failure: Failure, check: Check) -> str:
     """The script as text."""
     batch, law = failure.batch, LAWS[check.law]
-    gradient = calls.differentiates(implementation, check)
+    gradient = calls.differentiates(implementation, check) or calls.has_written_gradient(implementation, check)
     package = implementation.versions.partition(">")[0].partition("<")[0] or implementation.framework
     head = [
         f"{implementation.name} ({package} {version(package) or '?'}): {law.statement}",
@@ -48,7 +49,11 @@ def script(implementation: Implementation, failure: Failure, check: Check) -> st
     lines += ["import math", "import sys", ""]
     lines += [part for line in calls.preamble(implementation, check.dtype) for part in line.split("; ")]
     lines += ["", *calls.assignments(implementation, batch, check.dtype, gradient)]
-    call = calls.call(implementation, batch, failure.reduction, check)
+    wanted = implementation
+    if gradient and implementation.framework == "numpy":  # its gradient is an expression of its own
+        wanted = replace(implementation, expression=str(implementation.gradient))
+        lines.append(f"cotangent = {calls.array('numpy', calls.upstream(implementation, failure), check.dtype)}")
+    call = calls.call(wanted, batch, failure.reduction, check)
     lines += ["try:", *_computed(implementation, failure, check, call, gradient), "except Exception as error:"]
     raised = failure.observed.startswith("raised ")
     # where an answer is demanded, raising is the bug; where refusing is, it is the cure
@@ -87,6 +92,8 @@ def _computed(
     plain = _PLAIN[framework]
     if not gradient:
         return [f"    loss = {call}", f"    got = {plain.format(x='loss')}" if framework != "torch" else _torch_value()]
+    if framework == "numpy":
+        return [f"    got = {plain.format(x=call)}"]
     up = calls.array(framework, calls.upstream(implementation, failure), check.dtype)
     arguments = ", ".join(names)
     if framework == "torch":
@@ -184,4 +191,4 @@ def _outward(x: Extended, direction: int) -> str:
     f = to_float(x)
     if isinstance(x, fmpq) and math.isfinite(f) and exact(f) != x:
         f = math.nextafter(f, direction * math.inf)
-    return f"float.fromhex({f.hex()!r})" if math.isfinite(f) and f != int(f) else f"{f!r}" if math.isfinite(f) else f"float('{f}')"
+    return repr(f) if math.isfinite(f) else f"float('{f}')"

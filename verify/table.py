@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from hingeproof.backends import MODES
+from hingeproof.backends import LATTICE, MODES
 from hingeproof.contract_keys import applied
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.implementation import Implementation
@@ -36,8 +36,8 @@ PROFILES = {
     ),
     "nightly": Profile(
         300, 40, 20, ("float32", "float64", "bfloat16", "float16"),
-        ("eager", "jit", "compile", "inductor", "vmap", "forward", "double_backward"),
-        ("eager", "jit", "compile", "inductor", "vmap", "forward", "double_backward"),
+        ("eager", "jit", "compile", "inductor", "vmap", "forward", "double_backward", *LATTICE),
+        ("eager", "jit", "compile", "inductor", "vmap", "forward", "double_backward", *LATTICE),
     ),
 }  # fmt: skip
 HALF = ("float16", "bfloat16")
@@ -65,7 +65,7 @@ def user_implementation(user: UserImplementation) -> Implementation:
         gradient=user.grad,
         user=True,
     )
-    return applied(made, user.contract, strict=user.strict)
+    return applied(made, dict(user.contract), strict=user.strict)
 
 
 def implementations(plan: Plan) -> dict[str, Implementation]:
@@ -105,7 +105,8 @@ def lacking(implementation: Implementation, law: Law) -> str | None:
 
 def _dtypes(plan: Plan, implementation: Implementation) -> list[str]:
     wanted = plan.dtypes or PROFILES[plan.profile].dtypes
-    return [d for d in wanted if d in implementation.dtypes]
+    found = [d for d in wanted if d in implementation.dtypes]
+    return found if found or plan.dtypes else list(implementation.dtypes)  # one that is made for float64 alone, say
 
 
 def _modes(plan: Plan, implementation: Implementation, dtype: str) -> list[str]:

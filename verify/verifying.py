@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hingeproof import runs
+from hingeproof.deviations import overdue
 from hingeproof.environment import environment, without_home
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, NOTHING, UsageError
 from hingeproof.options import Options, plan
@@ -48,6 +49,8 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
         return _dry_run(wanted, table, info.plan)
     if not resume:
         directory = runs.new_directory(wanted)
+    for entry in overdue(info.plan.deviations, datetime.datetime.now(datetime.UTC).date()):
+        _say(f"warning: the deviation {entry.id} was to be reviewed by {entry.review_by}: look at {entry.link} again")
     journal = Journal(directory)
     judged = journal.records() if resume else {}
     open_ones = {check: weight for check, weight in weights(table.checks).items() if check not in judged}

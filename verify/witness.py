@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,20 @@ def tensors(batch: Batch) -> dict[str, Tensor]:
         "cotangent": batch.cotangent,
     }
     return {name: tensor(x) for name, x in named.items() if x is not None}
+
+
+def asked(failure: Failure) -> dict[str, Tensor]:
+    """The batch that the law was asked about, tangents and all: enough to ask again."""
+    batch = failure.asked or failure.batch
+    tangents = zip(batch.loss.margins.inputs, batch.tangent, strict=False)
+    return {**tensors(batch), **{f"tangent {name}": tensor(x) for name, x in tangents}}
+
+
+def untensor(x: Tensor, dtype: Any) -> Array:
+    """An array from its evidence, in the dtype given unless it holds integers."""
+    whole = "int" in x.dtype
+    values = [int(v) if whole else float.fromhex(v) for v in x.hex]
+    return np.array(values, dtype=np.int64 if whole else np.float64).astype(x.dtype if whole else dtype).reshape(x.shape)
 
 
 def witness(implementation: Implementation, failure: Failure, check: Check) -> Witness:
