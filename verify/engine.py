@@ -20,6 +20,7 @@ from hingeproof.backends import COMPILED, backend, subject
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.deviations import applies, kind_of
 from hingeproof.implementation import Implementation
+from hingeproof.points import Answers, answers
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.contract import Contract
@@ -100,7 +101,9 @@ class Pass:
         plan: Plan,
         about_to_try: AboutToTry,
         implementation: Implementation | None = None,
+        answered: Callable[[Answers], None] | None = None,
     ) -> None:
+        self.answered = answered
         first = checks[0]
         self.checks, self.plan, self.about_to_try = checks, plan, about_to_try
         self.implementation: Implementation = (
@@ -182,6 +185,9 @@ class Pass:
             for focus in self.foci:
                 self._examples(focus)
             self._shrink()
+            if self.answered is not None:
+                first = self.first
+                self.answered(answers(self.subject, self.implementation, first.dtype, first.device, first.mode))
         seconds = (time.perf_counter() - started) / len(judged)
         for check in judged:
             yield self._refused(check, refusal) if refusal is not None else self._verdict(check, seconds)
@@ -436,11 +442,13 @@ def run_pass(
     plan: Plan,
     about_to_try: AboutToTry,
     implementation: Implementation | None = None,
+    answered: Callable[[Answers], None] | None = None,
 ) -> Iterator[Record]:
     """The verdicts on checks that share a pass.
 
     Args:
         about_to_try: called with a JSON-able input before each call into the implementation.
         implementation: the one meant, where it is neither registered nor the plan's.
+        answered: is given what the implementation answers at the points that all of them are asked.
     """
-    yield from Pass(checks, plan, about_to_try, implementation).run()
+    yield from Pass(checks, plan, about_to_try, implementation, answered).run()

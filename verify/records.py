@@ -85,6 +85,39 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
 
 
+class Where(msgspec.Struct, frozen=True):
+    """A sample, in decimal, and the two values there, in hex."""
+
+    inputs: dict[str, str]
+    first: str
+    second: str
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two implementations of one loss in eager mode, or two modes of one, on the same points (pairs.jsonl).
+
+    ulp: the largest difference of two finite values; not_finite: samples where they differ and one is not finite;
+    selected_differently: samples at a kink or tie where both gradients may be legal and are not the same.
+    """
+
+    kind: Literal["implementations", "modes"]
+    loss: str
+    dtype: str
+    device: str
+    first: str
+    second: str
+    first_mode: str
+    second_mode: str
+    samples: int
+    identical: bool
+    unequal: int
+    not_finite: int
+    ulp: float | None
+    where: Where | None
+    selected_differently: int
+    selection: dict[str, str] = {}
+
+
 class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A known deviation: one law of one implementation. `check` is where its witness is replayed.
 

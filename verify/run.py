@@ -75,6 +75,7 @@ def execute(
             if check.id not in records
         ]
         found = [records[check.id] for check in checks if check.id in records]
+        journal.compare()
         journal.finish(info, [*found, *rest] if info.complete else found)
     return Outcome(info, (*found, *rest), interrupted, broken)
 
