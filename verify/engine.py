@@ -345,7 +345,7 @@ class Pass:
             "worst_bound": total.worst_bound,
             "worst_ulp": total.worst_ulp,
             "selection": dict(sorted(total.selection.items())),
-            "convention": total.convention,
+            "convention": self._convention(check, total),
             "thin": thin,
             "seconds": round(seconds, 6),
         }
@@ -365,6 +365,11 @@ class Pass:
                 check, verdict="undecided", reason="thin" + (f": {left_out}" if left_out else ""), **facts
             )
         return self._record(check, verdict="pass", **facts)
+
+    def _convention(self, check: Check, total: Judgement) -> str:
+        """What the law saw, and once a pass what the documentation states."""
+        stated = self.implementation.documented if check.law == "answers" else ()
+        return "; ".join(filter(None, [*(f"documented: {text}" for text in stated), total.convention]))
 
     def _replayed(self, check: Check, entry: Deviation, tally: Tally, facts: dict[str, Any]) -> Record:
         """`known` if the entry's witness still shows what it says, else `stale`."""

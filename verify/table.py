@@ -41,6 +41,7 @@ PROFILES = {
     ),
 }  # fmt: skip
 HALF = ("float16", "bfloat16")
+LIBRARIES = ("float32", "bfloat16")  # what `ci` looks at in other people's code; `nightly` at all
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def lacking(implementation: Implementation, law: Law) -> str | None:
 
 
 def _dtypes(plan: Plan, implementation: Implementation) -> list[str]:
-    wanted = plan.dtypes or PROFILES[plan.profile].dtypes
+    ours = implementation.reference or implementation.user
+    wanted = plan.dtypes or (LIBRARIES if plan.profile == "ci" and not ours else PROFILES[plan.profile].dtypes)
     found = [d for d in wanted if d in implementation.dtypes]
     return found if found or plan.dtypes else list(implementation.dtypes)  # one that is made for float64 alone, say
 
@@ -113,7 +115,7 @@ def _modes(plan: Plan, implementation: Implementation, dtype: str) -> list[str]:
     profile = PROFILES[plan.profile]
     ours = implementation.reference or implementation.user
     # a library's compiled and vmapped forms are looked at in one dtype: what they do differently shows in each
-    few = dtype in HALF or (plan.profile == "ci" and not ours and dtype != "float32")
+    few = dtype in HALF or (plan.profile == "ci" and not ours and dtype != "float32" and "float32" in implementation.dtypes)
     wanted = plan.modes or (profile.half_modes if few else profile.modes)
     offered = implementation.modes or MODES[implementation.framework]
     return [m for m in offered if m in wanted]
