@@ -331,7 +331,6 @@ class Case:
             )
         return out
 
-
     def _within(self, batch: Batch) -> None:
         """Raise OutOfContract where the documentation does not speak of such inputs."""
         implementation = self.subject.implementation

@@ -35,7 +35,9 @@ def reduced_interval(batch: Batch, reduction: str) -> Interval | None:
     if divisor == 0:
         return None
     single = n == 1 and batch.evaluations[0].value_roundings <= 1 and batch.weight is None
-    roundings = 1 if single else n - 1 + (2 if reduction != "sum" else 0) + (n if reduction == "weighted_mean" else 0) + 1
+    roundings = (
+        1 if single else n - 1 + (2 if reduction != "sum" else 0) + (n if reduction == "weighted_mean" else 0) + 1
+    )
     low, high = (center - each) / divisor, (center + each) / divisor
     if single:
         return intervals[0]

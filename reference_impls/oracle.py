@@ -151,7 +151,9 @@ class Evaluation:
     @cached_property
     def scalings(self) -> int:
         """Roundings of the products behind the sum: 1/K may be formed first (2), a class weight is one more."""
-        return (0 if is_power_of_two(self.base) else 2) + (1 if self.loss.class_weight and self._has_class_weight else 0)
+        return (0 if is_power_of_two(self.base) else 2) + (
+            1 if self.loss.class_weight and self._has_class_weight else 0
+        )
 
     @property
     def _has_class_weight(self) -> bool:

@@ -55,7 +55,9 @@ def preamble(implementation: Implementation, dtype: str) -> list[str]:
     extra = ", ml_dtypes" if dtype == "bfloat16" and framework == "numpy" else ""
     lines = []
     if implementation.environment:
-        lines.append("import os; " + "; ".join(f"os.environ[{k!r}] = {v!r}" for k, v in implementation.environment.items()))
+        lines.append(
+            "import os; " + "; ".join(f"os.environ[{k!r}] = {v!r}" for k, v in implementation.environment.items())
+        )
     module, _, attribute = implementation.target.partition(":")
     if implementation.expression:
         own = "; ".join(line for line in implementation.imports if line != IMPORTS[framework])
@@ -81,9 +83,7 @@ def assignments(implementation: Implementation, batch: Batch, dtype: str, gradie
 
 def differentiates(implementation: Implementation, check: Check) -> bool:
     """Does the law speak of gradients that the framework gives?"""
-    return (
-        "gradient" in LAWS[check.law].needs and implementation.differentiable and implementation.framework != "numpy"
-    )
+    return "gradient" in LAWS[check.law].needs and implementation.differentiable and implementation.framework != "numpy"
 
 
 def has_written_gradient(implementation: Implementation, check: Check) -> bool:

@@ -24,7 +24,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 listing = typer.Typer(
-    help="Tables of what there is: losses, implementations, laws.", no_args_is_help=True, rich_markup_mode=None
+    help="Tables of what there is: losses, implementations, laws, deviations, conventions.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(listing, name="list")
 app.add_typer(svm, name="svm")
@@ -146,6 +148,18 @@ def list_laws(json: Json = False) -> None:
     _table("laws", json)
 
 
+@listing.command("deviations")
+def list_deviations(json: Json = False) -> None:
+    """The ledger: known deviations of released libraries, and of your own project."""
+    _table("deviations", json)
+
+
+@listing.command("conventions")
+def list_conventions(json: Json = False) -> None:
+    """What libraries document that differs from the formula or from the references' policy: never a failure."""
+    _table("conventions", json)
+
+
 def _table(what: str, as_json: bool) -> None:
     from hingeproof import tables
 
@@ -182,6 +196,19 @@ def deviations_add(
     today = datetime.datetime.now(datetime.UTC).date()
     path, entry = add(run, check, link=link, why=why, own=ledger, today=today)
     print(f"{path}: {entry.id} ({', '.join(entry.dtypes)}; {', '.join(entry.modes)}), review by {entry.review_by}")
+
+
+@app.command()
+def identify(
+    target: Annotated[str, typer.Argument(metavar="module:attribute", help="The black box.")],
+    framework: Annotated[str, typer.Option(metavar="NAME", help="numpy, torch, jax, …")],
+    loss: Annotated[str, typer.Option(metavar="NAME", help="What you take it for.")] = "",
+    json: Json = False,
+) -> None:
+    """Which loss a callable behaves like: scale, labels, mean, kink; with the inputs that tell it from its siblings."""
+    from hingeproof.identifying import identify as answer
+
+    raise typer.Exit(answer(target, framework, loss, as_json=json))
 
 
 @app.command()

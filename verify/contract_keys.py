@@ -71,12 +71,15 @@ def _check(key: str, value: str) -> None:
         except ValueError:
             raise UsageError(f"contract key scale: {value!r} is not {OTHERS['scale']}") from None
         return
-    allowed: tuple[str, ...] = PROMISES.get(key) or {
-        "labels": tuple(name for kind in LABELS.values() for name in kind),
-        "mean": ("N", "weights"),
-        "order": ("scores_first", "targets_first"),
-        "dtypes": DTYPES,
-    }[key]
+    allowed: tuple[str, ...] = (
+        PROMISES.get(key)
+        or {
+            "labels": tuple(name for kind in LABELS.values() for name in kind),
+            "mean": ("N", "weights"),
+            "order": ("scores_first", "targets_first"),
+            "dtypes": DTYPES,
+        }[key]
+    )
     for one in value.split("+") if key == "dtypes" else [value]:
         if one not in allowed:
             raise UsageError(f"contract key {key}: no value is named {one!r}: there are {', '.join(allowed)}")

@@ -420,9 +420,7 @@ class Pass:
     def _evidence(self, failure: Failure, check: Check) -> Witness:
         """The witness of a verdict, with a script that shows it."""
         found = witness(self.implementation, failure, check)
-        return msgspec.structs.replace(
-            found, script=script(self.implementation, failure, check), asked=asked(failure)
-        )
+        return msgspec.structs.replace(found, script=script(self.implementation, failure, check), asked=asked(failure))
 
     def _record(self, check: Check, **facts: Any) -> Record:
         law = LAWS[check.law]

@@ -38,7 +38,7 @@ def asked(wanted: Options) -> list[Asked]:
     plain = [p for p in wanted.patterns if ":" not in p]
     declared = wanted.implementations
     for target in (*given, *declared):
-        _well_named(target)
+        well_named(target)
     meant = [] if wanted.reference else [
         t for t, d in declared.items() if _meant(t, d, wanted, plain, everything=not wanted.patterns)
     ]  # fmt: skip
@@ -53,7 +53,7 @@ def asked(wanted: Options) -> list[Asked]:
     return out
 
 
-def _well_named(target: str) -> None:
+def well_named(target: str) -> None:
     module, colon, attribute = target.partition(":")
     parts = [*module.split("."), *attribute.split(".")]
     if not colon or not all(part.isidentifier() for part in parts):

@@ -18,7 +18,9 @@ from hingeproof.witness import tensors
 
 def pairs(found: Iterable[Answers]) -> list[Pair]:
     """Return every pair of implementations of one loss in eager mode, and every mode of one beside its eager mode."""
-    ordered = sorted(found, key=lambda a: (a.loss, a.dtype, a.device, sorted(a.fixed.items()), a.scale, a.implementation, a.mode))
+    ordered = sorted(
+        found, key=lambda a: (a.loss, a.dtype, a.device, sorted(a.fixed.items()), a.scale, a.implementation, a.mode)
+    )
     out: list[Pair] = []
     for _, members in groupby(ordered, key=lambda a: (a.loss, a.dtype, a.device, sorted(a.fixed.items()), a.scale)):
         out += _group(list(members))
@@ -82,9 +84,7 @@ def _ulps(x: float, y: float, fmt: Format) -> float:
     return to_float(abs(a - b) / fmt.ulp(max(abs(a), abs(b))))
 
 
-def _selects(
-    first: list[list[str]] | None, second: list[list[str]] | None, batch: Batch
-) -> list[dict[str, str]]:
+def _selects(first: list[list[str]] | None, second: list[list[str]] | None, batch: Batch) -> list[dict[str, str]]:
     """The samples at a kink or tie where both gradients are there and differ by more than their rounding."""
     if first is None or second is None:
         return []
@@ -98,9 +98,7 @@ def _selects(
         if any(moved):
             one = batch.take([i])
             inputs = {n: ", ".join(t.decimal) for n, t in tensors(one).items() if n != "cotangent"}
-            out.append(
-                {**inputs, "first": _decimals(g), "second": _decimals(h)}
-            )
+            out.append({**inputs, "first": _decimals(g), "second": _decimals(h)})
     return out
 
 

@@ -125,9 +125,7 @@ def worker_environment(journal: Journal) -> dict[str, str]:
     }
 
 
-def watch(
-    command: list[str], journal: Journal, progress: Progress, environment: Mapping[str, str]
-) -> tuple[int, bool]:
+def watch(command: list[str], journal: Journal, progress: Progress, environment: Mapping[str, str]) -> tuple[int, bool]:
     """Run pytest until it ends or the user has had enough; return its exit code and whether it was stopped."""
     with (journal.directory / "pytest.log").open("ab") as log:
         process = subprocess.Popen(

@@ -62,9 +62,7 @@ def script(implementation: Implementation, failure: Failure, check: Check) -> st
     return "\n".join(lines) + "\n"
 
 
-def _judged(
-    implementation: Implementation, failure: Failure, check: Check, gradient: bool, raised: bool
-) -> list[str]:
+def _judged(implementation: Implementation, failure: Failure, check: Check, gradient: bool, raised: bool) -> list[str]:
     """The lines that decide between exit codes 0 and 1 on `got`."""
     if raised:
         return ["sys.exit(0)"]
@@ -84,9 +82,7 @@ def _judged(
     ]
 
 
-def _computed(
-    implementation: Implementation, failure: Failure, check: Check, call: str, gradient: bool
-) -> list[str]:
+def _computed(implementation: Implementation, failure: Failure, check: Check, call: str, gradient: bool) -> list[str]:
     """The lines that make `got`: a list of floats, values or gradients."""
     framework, names = implementation.framework, failure.batch.loss.margins.inputs
     plain = _PLAIN[framework]

@@ -115,7 +115,9 @@ def _modes(plan: Plan, implementation: Implementation, dtype: str) -> list[str]:
     profile = PROFILES[plan.profile]
     ours = implementation.reference or implementation.user
     # a library's compiled and vmapped forms are looked at in one dtype: what they do differently shows in each
-    few = dtype in HALF or (plan.profile == "ci" and not ours and dtype != "float32" and "float32" in implementation.dtypes)
+    few = dtype in HALF or (
+        plan.profile == "ci" and not ours and dtype != "float32" and "float32" in implementation.dtypes
+    )
     wanted = plan.modes or (profile.half_modes if few else profile.modes)
     offered = implementation.modes or MODES[implementation.framework]
     return [m for m in offered if m in wanted]

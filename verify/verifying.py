@@ -131,7 +131,7 @@ def _dry_run(wanted: Options, table: Table, todo: Plan) -> int:
 
 def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
     """Write the report and return the exit code that the verdicts deserve."""
-    from hingeproof.reports import junit, terminal
+    from hingeproof.reports import junit, pairs, terminal
     from hingeproof.reports.summary import summarise
 
     summary = summarise(outcome.info, outcome.records)
@@ -155,6 +155,7 @@ def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
             {name: law.statement for name, law in LAWS.items()},
             _console(wanted, sys.stdout),
         )
+        pairs.render(pairs.read(directory), _console(wanted, sys.stdout))
     if not wanted.quiet:
         _say(f"records and environment: {directory}", prefix="")
     return summary.exit_code

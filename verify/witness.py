@@ -49,7 +49,9 @@ def untensor(x: Tensor, dtype: Any) -> Array:
     """An array from its evidence, in the dtype given unless it holds integers."""
     whole = "int" in x.dtype
     values = [int(v) if whole else float.fromhex(v) for v in x.hex]
-    return np.array(values, dtype=np.int64 if whole else np.float64).astype(x.dtype if whole else dtype).reshape(x.shape)
+    return (
+        np.array(values, dtype=np.int64 if whole else np.float64).astype(x.dtype if whole else dtype).reshape(x.shape)
+    )
 
 
 def witness(implementation: Implementation, failure: Failure, check: Check) -> Witness:

@@ -81,5 +81,3 @@ class TensorflowSubject:
 
 def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> TensorflowSubject:
     return TensorflowSubject(implementation, dtype, device, mode)
-
-

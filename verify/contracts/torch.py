@@ -79,14 +79,8 @@ _WORST = "torch.where({rivals}, scores, float('-inf')).amax(1)"
 
 SPELLED = (
     *(_written(f"hinge.{how}", "hinge", text.format(d=_BINARY)) for how, text in SPELLINGS.items()),
-    *(
-        _written(f"squared_hinge.{how}", "squared_hinge", f"{SPELLINGS[how].format(d=_BINARY)} ** 2")
-        for how in _FOUR
-    ),
-    *(
-        _written(f"perceptron.{how}", "perceptron", SPELLINGS[how].format(d="(-(targets * scores))"))
-        for how in _FOUR
-    ),
+    *(_written(f"squared_hinge.{how}", "squared_hinge", f"{SPELLINGS[how].format(d=_BINARY)} ** 2") for how in _FOUR),
+    *(_written(f"perceptron.{how}", "perceptron", SPELLINGS[how].format(d="(-(targets * scores))")) for how in _FOUR),
     *(
         _written(f"epsilon_insensitive.{how}", "epsilon_insensitive", SPELLINGS[how].format(d=_RESIDUAL))
         for how in _FOUR

@@ -6,8 +6,7 @@ from hingeproof.implementation import Implementation
 
 _DOCS = "https://lightning.ai/docs/torchmetrics/stable/classification/hinge_loss.html"
 _SIGMOID = (
-    "if any score lies outside [0, 1] all of them go through {}: a hinge of probabilities, which never reach the "
-    f"margin on the far side ({_DOCS})"
+    "if any score lies outside [0, 1] all of them go through {}: what is measured then is the hinge of probabilities"
 )
 
 
