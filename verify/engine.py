@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hingeproof.backends import COMPILED, backend, subject
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.deviations import applies, kind_of
-from hingeproof.implementation import Implementation
+from hingeproof.implementation import REFERENCES, Implementation
 from hingeproof.points import Answers, answers
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
@@ -30,15 +30,14 @@ from hingeproof.records import Check, Deviation, Plan, Record, Witness
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
-from hingeproof.table import PROFILES, implementations, lacking
 from hingeproof.replay import batch_of, still_there
 from hingeproof.script import script
+from hingeproof.table import PROFILES, implementations, lacking
 from hingeproof.versions import within
 from hingeproof.witness import asked, witness
 
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
-REFERENCES = ("numpy", "torch", "jax")
 
 
 @dataclass

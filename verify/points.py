@@ -1,4 +1,4 @@
-"""The same stratified points through every implementation and mode: what each answers there, kept for the comparison."""
+"""The same stratified points through every implementation and mode: what each answers, kept to be compared."""
 
 from __future__ import annotations
 

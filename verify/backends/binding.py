@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def load(target: str) -> Any:
     return out
 
 
-@lru_cache(maxsize=None)
+@cache
 def written(expression: str, imports: tuple[str, ...], names: tuple[str, ...]) -> Any:
     """An expression over our names as a function of them, so that compilers can trace it."""
     arguments = ", ".join(f"{n}=None" for n in names)
