@@ -179,7 +179,7 @@ def look(asked: Asked) -> Identity:
                 if difference is None and agreed:
                     fits.append((scaled, agreed))
                     break
-                if difference is not None and agreed > misses.get(loss.name, (0, None))[0]:
+                if difference is not None and agreed > misses.get(loss.name, (-1, None))[0]:
                     misses[loss.name] = (agreed, difference)
     if not fits:
         if not misses:
