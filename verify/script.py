@@ -129,8 +129,8 @@ def _pairs(implementation: Implementation, failure: Failure, check: Check, gradi
     """What is allowed, None where the law's failure is not one of numbers at this batch."""
     batch = failure.batch
     if batch.size == 0:
-        nan = math.nan
-        return {"none": [], "sum": [(ZERO, ZERO)], "mean": [(nan, nan)]}[failure.reduction]
+        nothing: dict[str, Pairs] = {"none": [], "sum": [(ZERO, ZERO)], "mean": [(math.nan, math.nan)]}
+        return nothing[failure.reduction]
     if batch.as_given or batch.shape is not None:
         return None
     if gradient:
