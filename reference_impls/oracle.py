@@ -133,6 +133,7 @@ class Evaluation:
     infinite: Extended | None  # the value where a score is not finite
     factor: fmpq  # 1/K and the class weight
     width: int
+    masked: int  # terms left out: margins of +∞
 
     @cached_property
     def value(self) -> Extended:
@@ -341,12 +342,14 @@ def evaluate(
     phi = loss.shape(int(target) if loss.labels_decide else None, params)  # type: ignore[call-overload]
     judged: list[Judged] = []
     infinite: list[float] = []
+    masked = 0
     for term in loss.margins.terms(row, target, params, fmt):
         z = term.z
         if not isinstance(z, fmpq):
             limit = z if math.isnan(z) else phi.limit(1 if z > 0 else -1)
             if limit == 0 and z == math.inf and phi.zero_from is not None:
-                continue  # a margin of +∞ (a masked class) adds nothing to value or gradient
+                masked += 1  # a margin of +∞ (a masked class) adds nothing to value or gradient
+                continue
             if isinstance(limit, float):
                 infinite.append(limit)
                 continue
@@ -363,7 +366,7 @@ def evaluate(
         exact_slopes = phi.slopes(z)
         slopes = phi.slope_hull(z - error, z + error) if error else exact_slopes
         judged.append(Judged(term, z, phi, low, high, slopes, exact_slopes, magnitude, error))
-    return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width)
+    return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width, masked)
 
 
 def _combine(infinite: list[float], factor: fmpq) -> Extended | None:

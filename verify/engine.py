@@ -31,6 +31,7 @@ from hingeproof.witness import witness
 
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
+_TOP_UPS = 2
 
 
 @dataclass
@@ -90,8 +91,8 @@ class Pass:
         self.profile = PROFILES[plan.profile]
         self.first = first
         self.compiled = first.mode in COMPILED
-        backing = backend(self.implementation.framework)
-        flush = backing.flushes(first.mode, first.dtype)
+        self.backing = backend(self.implementation.framework)
+        flush = self.backing.flushes(first.mode, first.dtype)
         loss = self.implementation.family
         self.spec = Spec(
             loss=loss,
@@ -107,7 +108,7 @@ class Pass:
         self.tallies = {c.law: Tally(LAWS[c.law]) for c in checks if self._lacking(LAWS[c.law]) is None}
         self.pool: dict[str, Any] = {
             "reference": lru_cache(maxsize=None)(self._reference),
-            "cross_entropy": backing.cross_entropy,
+            "cross_entropy": self.backing.cross_entropy,
         }
 
     def _not_varied(self) -> set[str]:
@@ -145,8 +146,7 @@ class Pass:
         refusal = self._refusal()
         if refusal is None:
             self._judge_once()
-            for focus in self.foci:
-                self._examples(focus)
+            self._judge_examples()
             self._shrink()
         seconds = (time.perf_counter() - started) / len(judged)
         for check in judged:
@@ -154,8 +154,10 @@ class Pass:
 
     # -- whether it can be called at all ---------------------------------------------------------------------------
 
-    def _refusal(self) -> tuple[str, Unanswered] | None:
-        """("unsupported", …) where this mode or dtype cannot run, ("fail", …) where a plain eager call raises."""
+    def _refusal(self) -> str | Unanswered | None:
+        """Why this device, mode or dtype cannot run (text: unsupported), or how a plain eager call failed."""
+        if self.first.device not in self.backing.devices():
+            return f"{self.implementation.framework} finds no {self.first.device} device: see hingeproof doctor"
         try:
             self.subject = subject(self.implementation, self.first.dtype, self.first.device, self.first.mode)
             self._announce(self.plain)
@@ -164,21 +166,20 @@ class Pass:
             cannot = self.first.mode != "eager" or (
                 self.first.dtype in ("float16", "bfloat16") and "implemented" in str(error)
             )
-            return ("unsupported" if cannot else "fail"), error
+            return f"cannot run in this mode or dtype: {error}" if cannot else error
         return None
 
-    def _refused(self, check: Check, refusal: tuple[str, Unanswered]) -> Record:
-        verdict, error = refusal
-        if verdict == "unsupported":
-            return self._record(check, verdict="unsupported", reason=f"cannot run in this mode or dtype: {error}")
+    def _refused(self, check: Check, refusal: str | Unanswered) -> Record:
+        if isinstance(refusal, str):
+            return self._record(check, verdict="unsupported", reason=refusal)
         first = min(self.tallies, key=lambda name: (name != "answers", name))
         if check.law == first:
-            return self._record(check, verdict="fail", witness=self._witness(error.failure))
+            return self._record(check, verdict="fail", witness=self._witness(refusal.failure, check))
         return self._record(check, verdict="undecided", reason=f"the plainest call is not answered: see {first}")
 
     def _announce(self, batch: Batch) -> None:
         """Journal what is about to be tried: it is the witness, should the call never return."""
-        self.about_to_try(self._witness(Failure(batch, "an answer", "none: the call did not return")))
+        self.about_to_try(self._witness(Failure(batch, "an answer", "none: the call did not return"), self.first))
 
     # -- examples --------------------------------------------------------------------------------------------------
 
@@ -204,8 +205,17 @@ class Pass:
             judgement.leave_out("the call is not answered: see answers")
             return judgement
 
-    def _examples(self, focus: str) -> None:
+    def _judge_examples(self) -> None:
+        """The same number of examples on every focus, then more for the laws whose evidence stayed thin."""
         laws = [t for t in self.tallies.values() if not t.law.once]
+        for extra in range(1 + _TOP_UPS):
+            for focus in self.foci:
+                wanted = [t for t in laws if not t.law.foci or focus in t.law.foci]
+                if wanted:
+                    self._examples(focus, wanted, extra)
+            laws = [t for t in laws if self._thin(t) and t.total.failure is None]
+
+    def _examples(self, focus: str, laws: Sequence[Tally], extra: int) -> None:
         count = 0
 
         def body(batch: Batch) -> None:
@@ -213,16 +223,15 @@ class Pass:
             self._announce(batch)
             case = self._case(batch)
             for tally in laws:
-                wanted = not tally.law.foci or focus in tally.law.foci
-                if wanted and count % tally.law.every == 0:
+                if count % tally.law.every == 0:
                     tally.add(self._ask(tally.law, case), batch)
             count += 1
 
         slow = self.compiled or self.implementation.framework == "jax"  # eager JAX traces each call anew
         examples = self.profile.compiled_examples if slow else self.profile.examples
-        self._hypothesis(body, focus, examples)
+        self._hypothesis(body, focus, examples, extra)
 
-    def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int) -> None:
+    def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int, extra: int) -> None:
         given = hypothesis.given(self.spec.batches(focus))(body)
         limits = settings(
             max_examples=examples,
@@ -231,7 +240,7 @@ class Pass:
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         )
-        hypothesis.seed(seed_of(focus, self.seed))(limits(given))()
+        hypothesis.seed(seed_of(f"{focus}+{extra}" if extra else focus, self.seed))(limits(given))()
 
     # -- shrinking -------------------------------------------------------------------------------------------------
 
@@ -294,7 +303,7 @@ class Pass:
             "seconds": round(seconds, 6),
         }
         if total.failure is not None:
-            return self._record(check, verdict="fail", witness=self._witness(total.failure), **facts)
+            return self._record(check, verdict="fail", witness=self._witness(total.failure, check), **facts)
         refused = self._refused_scores()
         if thin and refused and not total.judged:
             return self._record(check, verdict="unsupported", reason=refused)
@@ -317,15 +326,13 @@ class Pass:
             return []  # what is not promised needs no evidence
         if tally.law.once:
             return [] if tally.total.judged else ["once"]
-        wanted = [f for f in tally.law.foci if f in self.foci]
+        wanted = [f for f in self.foci if not tally.law.foci or f in tally.law.foci]
         if not wanted:
             return [] if tally.total.judged else ["any"]
-        few = [f for f in wanted if tally.by_focus.get(f, 0) < self.profile.thin]
-        # a law that several foci serve is thin when it has judged too little over all of them
-        return few if len(few) == len(wanted) else []
+        return [f for f in wanted if tally.by_focus.get(f, 0) < self.profile.thin]
 
-    def _witness(self, failure: Failure) -> Witness:
-        return witness(self.implementation, failure, self.first)
+    def _witness(self, failure: Failure, check: Check) -> Witness:
+        return witness(self.implementation, failure, check)
 
     def _record(self, check: Check, **facts: Any) -> Record:
         law = LAWS[check.law]
