@@ -316,7 +316,9 @@ def _cosine_sample(
     ):  # at the angle whose cosine is Δ, as near as the coordinates' rounding allows, and a few ulp on
         cos = params["margin"]
         sin = _root(1 - cos * cos)
-        other = [spec.nudge(cos * a + sin * t, source.pick((0, 1, -1, 2, -2))) for a, t in zip(x, turned, strict=True)]
+        aim = [cos * a + sin * t for a, t in zip(x, turned, strict=True)]
+        steps = [source.pick((0, 1, -1, 2, -2)) if a else 0 for a in aim]  # beside 0 there are only subnormals
+        other = [spec.nudge(a, step) for a, step in zip(aim, steps, strict=True)]
     elif focus == "past":
         other = [-v for v in (x if kind < 2 else _legs(width, source))]
     else:

@@ -217,14 +217,17 @@ class Pass:
 
     def _examples(self, focus: str, laws: Sequence[Tally], extra: int) -> None:
         count = 0
+        due = dict.fromkeys((t.law.name for t in laws), 0)  # the example from which a law that pays for calls is due
 
         def body(batch: Batch) -> None:
             nonlocal count
             self._announce(batch)
             case = self._case(batch)
             for tally in laws:
-                if count % tally.law.every == 0:
-                    tally.add(self._ask(tally.law, case), batch)
+                if count >= due[tally.law.name]:
+                    seen = self._ask(tally.law, case)
+                    tally.add(seen, batch)
+                    due[tally.law.name] = count + (tally.law.every if seen.judged else 1)
             count += 1
 
         slow = self.compiled or self.implementation.framework == "jax"  # eager JAX traces each call anew
