@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import jax
@@ -13,6 +14,9 @@ import numpy as np
 from hingeproof.backends.binding import arrays, bind
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Array, Batch, Output
+
+_PASSES_KEPT = 24
+_passes = count(1)
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -126,6 +130,9 @@ def _per_sample(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> JaxSubject:
+    # what JAX compiled for earlier passes is some 40 MB each, and never let go by itself
+    if next(_passes) % _PASSES_KEPT == 0:
+        jax.clear_caches()
     return JaxSubject(implementation, dtype, device, mode)
 
 
