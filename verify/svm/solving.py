@@ -51,14 +51,8 @@ class Result:
         """The non-zero multipliers by (sample, constraint)."""
         if self._point is None:
             return {}
-        point, names = self._point, self._model.names
-        found = dict(point.part)
-        if self._model.C is not None:
-            found.update(dict.fromkeys(point.full.tolist(), self._model.C))
-        if self._model.kappa > 0 and "edge" in point.notes:
-            edge = point.notes["edge"]
-            for row, u in zip(edge.tolist(), self._model.values(edge, point.theta), strict=True):
-                found[row] = u / self._model.kappa
+        names = self._model.names
+        found = multipliers(self._model, self._point)
         placed = {(int(names[r][0]), int(names[r][1])): v for r, v in found.items() if v != 0}
         return dict(sorted(placed.items()))
 
@@ -95,6 +89,18 @@ class Result:
         else:
             out["multipliers"] = [[i, k, _text(v)] for (i, k), v in self.alpha.items()]
         return out
+
+
+def multipliers(model: Model, point: Point) -> dict[int, fmpq]:
+    """The dual of each row, those of 0 mostly left out."""
+    found = dict(point.part)
+    if model.C is not None:
+        found.update(dict.fromkeys(point.full.tolist(), model.C))
+    if model.kappa > 0 and "edge" in point.notes:
+        edge = point.notes["edge"]
+        for row, u in zip(edge.tolist(), model.values(edge, point.theta), strict=True):
+            found[row] = u / model.kappa
+    return found
 
 
 def _text(value: fmpq | None) -> str:
