@@ -79,6 +79,13 @@ def seed_of(text: str, seed: int) -> int:
     return zlib.crc32(f"{seed}|{text}".encode())
 
 
+def _optimum(problem: Any) -> Any:
+    """An exact optimum, from the SVM oracle: laws prove it themselves, and never import it."""
+    from hingeproof.svm.family import solve
+
+    return solve(problem)
+
+
 class Pass:
     """All laws of one implementation × dtype × device × mode."""
 
@@ -108,6 +115,9 @@ class Pass:
         self.pool: dict[str, Any] = {
             "reference": lru_cache(maxsize=None)(self._reference),
             "cross_entropy": backing.cross_entropy,
+            "optimum": _optimum,
+            "defaults": self.spec.parameter_sets[0],
+            "kept": {},  # what laws that are judged once share
         }
 
     def _not_varied(self) -> set[str]:

@@ -43,6 +43,9 @@ PROFILES = {
 HALF = ("float16", "bfloat16")
 
 
+_SOLVES = all(importlib.util.find_spec(p) is not None for p in ("cvxpy", "scipy"))
+
+
 @dataclass(frozen=True)
 class Table:
     """not_applicable: checks left out because the law says nothing about that loss or mode. missing: by framework."""
@@ -94,6 +97,7 @@ def lacking(implementation: Implementation, law: Law) -> str | None:
         "reduction": ({"sum", "mean"} & set(implementation.reductions), "offers no reduction"),
         "weight": ("weight" in implementation.keywords, "its signature has no `weight`"),
         "class_weight": ("class_weight" in implementation.keywords, "its signature has no `class_weight`"),
+        "optimum": (_SOLVES, "cvxpy is not installed, so no optimum is certified (pip install 'hingeproof[svm]')"),
         "margin": ("margin" in implementation.keywords, "its signature has no `margin`"),
         "lengths": (
             all(n in implementation.keywords for n in lengths),
