@@ -58,7 +58,10 @@ class Problem:
     def scores(self, theta: Sequence[fmpq]) -> list[Vector]:
         """The rows of all samples, exactly."""
         return [
-            [b + sum((x * t for x, t in zip(line, theta, strict=True) if x), ZERO) for line, b in zip(rows, base, strict=True)]
+            [
+                b + sum((x * t for x, t in zip(line, theta, strict=True) if x), ZERO)
+                for line, b in zip(rows, base, strict=True)
+            ]
             for rows, base in zip(self.features, self.base, strict=True)
         ]
 

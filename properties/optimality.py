@@ -9,18 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from flint import fmpq
 
 from hingeproof.properties.case import (
-    ZERO, Array, Batch, Case, Failure, Judgement, Output, extended, gradient_rows, show,
+    ZERO,
+    Batch,
+    Case,
+    Failure,
+    Judgement,
+    Output,
+    extended,
+    gradient_rows,
+    show,
 )  # fmt: skip
 from hingeproof.properties.gradient import describe_set, in_range, show_row
 from hingeproof.properties.law import law
 from hingeproof.properties.optima import BLOCK, Optimum, Problem, Vector, optima
-from hingeproof.reference_impls.formats import Extended, exact, to_float
+from hingeproof.reference_impls.formats import Extended, to_float
 from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.oracle import Evaluation, Judged, evaluate
 from hingeproof.reference_impls.sets import SubGradients
@@ -269,7 +276,9 @@ def stationary_at_optimum(case: Case) -> Judgement:
                 hull = s.allowed.hull()
                 slack[s.index] = [box + hi - lo for box, (lo, hi) in zip(s.allowed.box, hull, strict=True)]
         total = [problem.C * v for v in problem.pull(used)]
-        total = [v + (t if j < problem.ridged else ZERO) for j, (v, t) in enumerate(zip(total, optimum.theta, strict=True))]
+        total = [
+            v + (t if j < problem.ridged else ZERO) for j, (v, t) in enumerate(zip(total, optimum.theta, strict=True))
+        ]
         room = _pull_sizes(problem, slack)
         for v, r in zip(total, room, strict=True):
             out.measure(abs(v), r, batch.format.ulp(fmpq(1)))
@@ -308,7 +317,11 @@ def support_vectors(case: Case) -> Judgement:
         for s in _samples(optimum, trial):
             steep = [t for t in s.moved.terms if t.slopes[0] > 0 or t.slopes[1] < 0]
             flat = all(t.flat for t in s.moved.terms)
-            if not s.settled or not (flat or steep) or all(abs(v) <= b for v, b in zip(s.dual, s.allowed.box, strict=True)) != flat:
+            if (
+                not s.settled
+                or not (flat or steep)
+                or all(abs(v) <= b for v, b in zip(s.dual, s.allowed.box, strict=True)) != flat
+            ):
                 out.leave_out("a margin within its rounding of a kink")
                 continue
             out.judged += 1

@@ -44,7 +44,10 @@ def ramps(phi: Phi) -> Ramps:
     slopes = [phi.slopes(z)[0] for z in (phi.breaks[0] - 1, *inner, phi.breaks[-1] + 1)]
     falling, rising = sum(s < 0 for s in slopes), sum(s > 0 for s in slopes)
     arms, forms = [], set()
-    for sign, count, pieces in ((-1, falling, phi.pieces[:falling][::-1]), (1, rising, phi.pieces[::-1][:rising][::-1])):
+    for sign, count, pieces in (
+        (-1, falling, phi.pieces[:falling][::-1]),
+        (1, rising, phi.pieces[::-1][:rising][::-1]),
+    ):
         if not count:
             continue
         at = phi.breaks[falling - 1] if sign < 0 else phi.breaks[-rising]

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from hingeproof.svm.cost import float_stage
 from hingeproof.svm.exact import Array, rounded
+from hingeproof.svm.first_order import candidate
 from hingeproof.svm.model import Model
 
 
@@ -42,6 +44,12 @@ def guesses(model: Model, deadline: float | None) -> Iterator[Guess]:
         rungs += [("CLARABEL", {**dict.fromkeys(names, tolerance), "max_iter": 200}, s) for s in scales]
     rungs.append(("OSQP", {"eps_abs": 1e-9, "eps_rel": 1e-9, "polishing": True, "max_iter": 20_000}, scales[-1]))
     rungs.append(("SCS", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 20_000}, scales[-1]))
+    if deadline is not None:
+        left = deadline - time.monotonic()
+        if float_stage(model) > left / 3:  # it may not be done in time: first something that will be
+            quick = candidate(model, time.monotonic() + left / 3)
+            if quick is not None:
+                yield Guess(*quick, "first order", "candidate")
     for solver, settings, s in rungs:
         if deadline is not None:
             left = deadline - time.monotonic()
