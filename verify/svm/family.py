@@ -89,8 +89,8 @@ def model(problem: Problem) -> tuple[Model, list[tuple[int, int, int]]]:
     made = Model(
         loss=loss.name, bias="free" if problem.free else "regularised", parameters={}, A=np.array(rows),
         constant=offsets[0], h=h, C=None if cap is None else scale * cap, kappa=kappa / scale, group=group,
-        weights=problem.ridged, free=problem.free, c=(ZERO,) * problem.free, labels=(), y=np.zeros(len(problem.targets)),
-        d=problem.ridged, classes=1, names=np.array(names), X=np.zeros((len(problem.targets), 1)),
+        weights=problem.ridged, free=problem.free, c=(ZERO,) * problem.free, labels=(), d=problem.ridged, classes=1,
+        y=np.zeros(len(problem.targets)), names=np.array(names), X=np.zeros((len(problem.targets), 1)),
     )  # fmt: skip
     return made, names
 

@@ -1,7 +1,7 @@
-"""A float candidate in seconds where an interior-point method takes minutes: accelerated projected gradient on the dual.
+"""A float candidate in seconds where an interior-point method takes minutes: projected gradient on the dual.
 
-Beck and Teboulle 2009 (FISTA) with the restart of O'Donoghue and Candès 2015. It needs products with A alone. What it
-finds is a candidate like any other: the interval that it gives is exact.
+Accelerated: Beck and Teboulle 2009 (FISTA) with the restart of O'Donoghue and Candès 2015. It needs products with A
+alone. What it finds is a candidate like any other: the interval that it gives is exact.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from scipy import sparse
 
 from hingeproof.svm.exact import Array, rounded
 from hingeproof.svm.model import Model
@@ -19,8 +20,9 @@ def candidate(model: Model, until: float) -> tuple[Array, Array] | None:
     if model.group > 1 or model.free > 1:
         return None
     A = model.A[:, : model.ridged]
-    sign = np.asarray(model.A[:, [model.ridged]].todense() if hasattr(model.A, "todense") else model.A[:, -1:]).ravel()
-    sign = sign if model.free else np.zeros(0)
+    sign = np.zeros(0)
+    if model.free:
+        sign = np.asarray(model.A[:, [-1]].todense() if sparse.issparse(model.A) else model.A[:, -1]).ravel()
     cap = np.inf if model.C is None else rounded(model.C)
     kappa, offset = rounded(model.kappa), model.offset
     target = -rounded(model.c[0]) if model.free else 0.0

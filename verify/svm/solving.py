@@ -204,14 +204,16 @@ class _Search:
     def _certified(self, guess: Guess) -> Result | None:
         m = equations(self.model, guess.theta, guess.p)
         need = cost.exact_stage(m, cost.bits(self.model))
-        first = guess.status == "candidate" or need > 1.0 or self._left() < 1.0
+        quick = guess.status == "candidate"
+        first = quick or need > 1.0 or self._left() < 1.0
         if first and not self.hard:
             self._bound(guess)
         point = None
-        if guess.status != "candidate":
-            self.note = cost.refusal(m, self.model, self.deadline)
-            if self.note:
-                return None
+        refusal = cost.refusal(m, self.model, self.deadline)
+        if refusal:
+            self.note = "" if quick else refusal  # a better candidate may have fewer rows on the kink
+            return None
+        if not quick or need < self._left() / 4:
             if need > 1.0:
                 self.say(f"{m:,} exact equations, about {cost.spoken(need)}")
             point = _polished(self.model, guess, self.deadline, need)
