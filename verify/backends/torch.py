@@ -184,7 +184,12 @@ def train(
     marks = milestones(steps)
     if smooth:
         lbfgs = torch.optim.LBFGS(
-            model.parameters(), max_iter=1, tolerance_grad=0, tolerance_change=0, max_eval=25, line_search_fn="strong_wolfe"
+            model.parameters(),
+            max_iter=1,
+            tolerance_grad=0,
+            tolerance_change=0,
+            max_eval=25,
+            line_search_fn="strong_wolfe",
         )
 
         def closure() -> Any:
