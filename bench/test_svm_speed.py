@@ -45,7 +45,8 @@ def note(benchmark: Any, found: list[svm.Result], walls: list[float]) -> None:
         "solve_s": solve,
         "certify_s": certify,
         "certify_over_solve": certify / solve,
-        "total_over_solve": float(np.median(walls)) / solve,
+        "proved_over_solved": 1 + certify / solve,
+        "wall_s": float(np.median(walls)),
         "predicted_over_measured": cost.float_stage(model) / solve,
     }
 
@@ -81,9 +82,15 @@ def test_many_small_problems(benchmark: Any) -> None:
             found.append(svm.solve(X, y))
             walls.append(time.perf_counter() - began)
 
+    processor = time.process_time()
     benchmark.pedantic(all_of_them, rounds=1, iterations=1)
+    processor = time.process_time() - processor
     note(benchmark, found, walls)
-    benchmark.extra_info["median_ms"] = 1e3 * float(np.median(walls))
+    # beside the wall clock, on which a shared machine shows
+    benchmark.extra_info |= {
+        "median_ms": 1e3 * float(np.median(walls)),
+        "processor_ms": 1e3 * processor / len(problems),
+    }
 
 
 @pytest.mark.parametrize(("n", "d"), [(2_000, 100), (2_000, 300)])

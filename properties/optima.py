@@ -178,7 +178,9 @@ def problem(loss: Loss, params: Mapping[str, fmpq], kind: str) -> Problem:
     outputs = CLASSES if vector else 1
     free = kind == "lattice" and loss.margins.name in ("binary", "residual")
     source = random.Random(f"{loss.margins.name} {kind}")
-    features, base, targets = [], [], []
+    features: list[tuple[tuple[fmpq, ...], ...]] = []
+    base: list[tuple[fmpq, ...]] = []
+    targets = []
     for i in range(SAMPLES):
         if kind == "lattice" and i % 5 == 4:
             features.append(features[-1])

@@ -104,7 +104,7 @@ class Trial:
                 return None
             ends.append((interval.low, interval.center, interval.high))
         ridge, C = self.problem.ridge(self.theta), self.problem.C
-        low, center, high = (ridge + C * sum(column, ZERO) for column in zip(*ends, strict=True))  # type: ignore[arg-type]
+        low, center, high = (ridge + C * sum(column, ZERO) for column in zip(*ends, strict=True))
         return low, center, high
 
     @cached_property
@@ -203,7 +203,7 @@ def _not_below(out: Judgement, optimum: Optimum, trial: Trial, note: str) -> Non
         out.leave_out("no bound of the values")
         return
     low, center, _ = trial.answers
-    here = trial.problem.ridge(trial.theta) + trial.problem.C * sum((e.value for e in trial.unrounded), ZERO)  # type: ignore[arg-type]
+    here = objective(trial.problem, trial.theta)
     slack = (center - low) + max(here - center, ZERO)
     out.judged += trial.batch.size
     got, least = trial.objective, optimum.objective - slack

@@ -43,7 +43,7 @@ def bits(model: Model) -> int:
 
 def exact_stage(equations: int, width: int) -> float:
     """Seconds of one exact solve."""
-    return EXACT * (equations / EQUATIONS) ** 3.2 * (max(width, 14) / BITS) ** 2
+    return float(EXACT * (equations / EQUATIONS) ** 3.2 * (max(width, 14) / BITS) ** 2)
 
 
 def most_equations(model: Model) -> int:
