@@ -157,6 +157,17 @@ class Failure:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A training run: relative sub-optimality, exact, and margin 1/‖w‖ over that of the optimum, after `steps`."""
+
+    title: str
+    optimiser: str
+    steps: list[int]
+    suboptimality: list[float]
+    margin: list[float | None]
+
+
 @dataclass
 class Judgement:
     """What one law says of one example: samples judged, worst errors, samples left out and why."""
@@ -168,6 +179,8 @@ class Judgement:
     selection: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     convention: str = ""
+    note: str = ""  # what was measured, where a row is to say it whatever the verdict
+    curves: list[Curve] = field(default_factory=list)
 
     def fail(self, failure: Failure) -> Judgement:
         if self.failure is None:

@@ -80,6 +80,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     selections: tuple[Selection, ...]
     conventions: tuple[Shared, ...]
+    notes: tuple[Shared, ...]
     unsupported: tuple[Shared, ...]
     undecided: tuple[Shared, ...]
     known: tuple[Shared, ...]
@@ -122,6 +123,7 @@ def summarise(info: RunInfo, records: Iterable[Record]) -> Summary:
         findings=_findings(ordered),
         selections=_selections(ordered),
         conventions=_shared([r for r in ordered if r.convention], lambda r: (r.law, r.convention)),
+        notes=_shared([r for r in ordered if r.note], lambda r: (r.law, r.note)),
         unsupported=_with_verdict(ordered, "unsupported"),
         undecided=_with_verdict([r for r in ordered if not r.thin], "undecided"),
         known=_shared([r for r in ordered if r.verdict == "known"], lambda r: (r.law, _reason(r))),

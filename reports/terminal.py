@@ -27,6 +27,7 @@ def render(info: RunInfo, records: Iterable[Record], statements: Mapping[str, st
     _matrix(page, summary)
     _kink(page, summary)
     _shared(page, summary, "Conventions (documented or chosen, not failures)", summary.conventions)
+    _shared(page, summary, "Measured, not judged", summary.notes)
     _shared(page, summary, "Known deviations", summary.known)
     _shared(page, summary, "Not tested (unsupported)", summary.unsupported)
     _shared(page, summary, "Undecided", summary.undecided)

@@ -14,7 +14,7 @@ import pytest
 from hingeproof import properties
 from hingeproof.backends import MODES
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.implementation import FRAMEWORKS, every_parameter
+from hingeproof.implementation import DTYPES, FRAMEWORKS, every_parameter
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of
@@ -141,7 +141,9 @@ def test_every_law_names_what_there_is(law: Law) -> None:
     assert len(law.foci) == len(set(law.foci))
     assert law.modes
     assert set(law.modes) <= {mode for modes in MODES.values() for mode in modes}
-    assert set(law.needs) <= {"gradient", "sum", "mean", "reduction", "weight", "class_weight", "margin", "lengths"}
+    needs = {"gradient", "sum", "mean", "reduction", "weight", "class_weight", "margin", "lengths", "optimum"}
+    assert set(law.needs) <= needs
+    assert set(law.dtypes) <= set(DTYPES)
     assert law.every >= 1
     assert not (law.once and law.foci)
 

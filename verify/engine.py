@@ -22,7 +22,7 @@ from hingeproof.properties.case import Batch, Case, Failure, Judgement, Unanswer
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import Spec, foci_of, strata
-from hingeproof.records import Check, Plan, Record, Witness
+from hingeproof.records import Check, Plan, Record, Training, Witness
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
@@ -55,6 +55,8 @@ class Tally:
             for key, n in theirs.items():
                 mine[key] = mine.get(key, 0) + n
         total.convention = total.convention or seen.convention
+        total.note = total.note or seen.note
+        total.curves += seen.curves
         if seen.failure is not None and total.failure is None:
             total.failure, self.failed_on = seen.failure, batch.focus
         if seen.judged:
@@ -78,6 +80,13 @@ def _strata(batch: Batch) -> dict[str, int]:
 def seed_of(text: str, seed: int) -> int:
     """A seed that depends on the check and the run's seed alone."""
     return zlib.crc32(f"{seed}|{text}".encode())
+
+
+def _optimum(problem: Any) -> Any:
+    """An exact optimum, from the SVM oracle: laws prove it themselves, and never import it."""
+    from hingeproof.svm.family import solve
+
+    return solve(problem)
 
 
 class Pass:
@@ -109,6 +118,10 @@ class Pass:
         self.pool: dict[str, Any] = {
             "reference": lru_cache(maxsize=None)(self._reference),
             "cross_entropy": self.backing.cross_entropy,
+            "optimum": _optimum,
+            "defaults": self.spec.parameter_sets[0],
+            "train": getattr(self.backing, "train", None),
+            "kept": {},  # what laws that are judged once share
         }
 
     def _not_varied(self) -> set[str]:
@@ -302,6 +315,8 @@ class Pass:
             "worst_ulp": total.worst_ulp,
             "selection": dict(sorted(total.selection.items())),
             "convention": total.convention,
+            "note": total.note,
+            "figures": [Training(check=check.id, **vars(curve)) for curve in total.curves],
             "thin": thin,
             "seconds": round(seconds, 6),
         }

@@ -40,6 +40,20 @@ class Tensor(msgspec.Struct, frozen=True):
     decimal: list[str]
 
 
+class Training(msgspec.Struct, frozen=True, kw_only=True, tag="training"):
+    """A figure: training on a problem whose optimum is certified. At most 2,000 points.
+
+    suboptimality: (P(w) − P*)/|P*|, exact before it is rounded. margin: 1/‖w‖ over that of the optimum, None for w = 0.
+    """
+
+    check: str
+    title: str
+    optimiser: str
+    steps: list[int]
+    suboptimality: list[float]
+    margin: list[float | None]
+
+
 class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """The smallest input found on which a law fails, with what the law allows and what was seen."""
 
@@ -77,6 +91,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     worst_ulp: float | None = None
     seed: int = 0
     seconds: float = 0.0
+    note: str = ""
+    figures: list[Training] = []  # moved to figures.jsonl when the run ends
 
 
 class UserImplementation(msgspec.Struct, frozen=True, kw_only=True):
