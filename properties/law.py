@@ -9,7 +9,9 @@ from typing import Literal
 from hingeproof.properties.case import Case, Judgement
 from hingeproof.reference_impls.losses import Loss
 
-VALUE_MODES = ("eager", "jit", "compile", "inductor", "vmap")
+VALUE_MODES = (
+    "eager", "jit", "compile", "inductor", "vmap", "func_grad", "checkpoint", "autocast", "threads", "remat", "x64",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,8 +30,8 @@ NUMPY_DTYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def foci_of(loss: Loss) -> tuple[str, ...]:
-    """The foci that mean something for this loss."""
+def foci_of(loss: Loss, *, bounded: bool = False) -> tuple[str, ...]:
+    """The foci that mean something for this loss; for scores from a bounded domain there are fewer."""
     several = loss.margins.row == "vector" and not loss.margins.norms
     without = set() if several else {"ties", "masked"}
     if loss.margins.norms:
@@ -40,6 +40,8 @@ def foci_of(loss: Loss) -> tuple[str, ...]:
         without |= {"kink", "ulp"} if not loss.labels_decide else set()
     if loss.margins.name == "one_vs_rest":
         without |= {"masked"}
+    if bounded:
+        without |= {"large", "not_finite", "masked"}
     return tuple(f for f in FOCI if f not in without)
 
 
@@ -68,6 +70,8 @@ class Spec:
     sizes: tuple[int, ...] = (1, 8)
     widths: tuple[int, ...] = (2, 4)
     few: bool = False  # compiled modes: each parameter set is a compilation
+    scale: str = "1"
+    domain: tuple[float, float] | None = None  # the scores that the implementation's documentation speaks of
 
     @property
     def format(self) -> Format:
@@ -85,10 +89,10 @@ class Spec:
         ]
         if self.few:
             sets = [sets[0], *(s for s in sets[1:] if any(s.get(n) != base.get(n) for n in ("p",))), *sets[1:2]]
-        rounded = [{n: v if n == "eps" else self._rounded(v) for n, v in s.items()} for s in sets]
+        rounded = [{n: v if n == "eps" else self.representable(v) for n, v in s.items()} for s in sets]
         return [s for i, s in enumerate(rounded) if s not in rounded[:i]]
 
-    def _rounded(self, v: fmpq) -> fmpq:
+    def representable(self, v: fmpq) -> fmpq:
         q = self.format.round(v)
         assert isinstance(q, fmpq)
         return q
@@ -123,7 +127,7 @@ class Spec:
             cotangents.append(source.pick(_COTANGENTS))
             weights.append(source.pick(_WEIGHTS))
             row, target = _SAMPLERS[self.loss.margins.name](self, params, focus, width, source)
-            rows.append([to_float(self.format.round(x)) for x in row])
+            rows.append([to_float(self.format.round(self._folded(x))) for x in row])
             tangents.append([source.pick(_TANGENTS) for _ in row])
             targets.append(target)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -136,7 +140,7 @@ class Spec:
             return tuple(np.ascontiguousarray(p if vector else p[:, 0]) for p in parts)
 
         return Batch(
-            loss=self.loss, arithmetic=self.arithmetic, params=params, focus=focus,
+            loss=self.loss, arithmetic=self.arithmetic, params=params, focus=focus, scale=self.scale,
             inputs=split(table), targets=_target_array(self.loss, targets, dtype),
             cotangent=np.array(cotangents).astype(dtype), tangent=split(np.array(tangents).astype(dtype)),
             weight=np.array(weights).astype(dtype) if with_weight else None,
@@ -147,6 +151,20 @@ class Spec:
     def nudge(self, q: fmpq, ulps: int) -> fmpq:
         """The number of the format nearest to q, or one a few ulp beside it."""
         return fmpq(*self.format.step(to_float(self.format.round(q)), ulps).as_integer_ratio())
+
+    def _folded(self, x: Extended) -> Extended:
+        """A score, moved into the domain by its size or by whole units where it lies outside."""
+        if self.domain is None:
+            return x
+        low, high = self.domain
+        value = to_float(x)
+        if low <= value <= high:
+            return x
+        if not math.isfinite(value):
+            return fmpq(*((low + min(high, low + 2)) / 2).as_integer_ratio())
+        size = abs(value)
+        inside = size if low <= size <= high else low + size % (1 if math.isinf(high) else high - low)
+        return fmpq(*inside.as_integer_ratio())
 
     # -- margins ---------------------------------------------------------------------------------------------------
 

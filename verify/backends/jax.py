@@ -50,20 +50,27 @@ class JaxSubject:
     def array(self, x: Array) -> jax.Array:
         return jnp.asarray(x)
 
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        with jax.enable_x64(self.dtype == "float64"), jax.default_device(jax.devices(self._platform)[0]):
+        with jax.enable_x64(self._wide), jax.default_device(jax.devices(self._platform)[0]):
             return self._run(batch, reduction, cotangent)
+
+    @property
+    def _wide(self) -> bool:
+        return self.dtype == "float64" or self.mode == "x64"
 
     @property
     def _platform(self) -> str:
         return "gpu" if self.device == "cuda" else "cpu"
 
     def _run(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
-        raw = arrays(batch)
+        raw = arrays(self.implementation, batch)
         self.given = raw.present
         inputs = tuple(self.array(x) for x in raw.inputs)
         targets = raw.targets
-        if targets is not None and targets.dtype == np.int64 and self.dtype != "float64":
+        if targets is not None and targets.dtype == np.int64 and not self._wide:
             targets = targets.astype(np.int32)  # what JAX makes of it outside x64, said here
         targets, weight, class_weight = (
             None if x is None else self.array(x) for x in (targets, raw.weight, raw.class_weight)
@@ -93,6 +100,9 @@ class JaxSubject:
 
                 def of(*xs: Any) -> Any:
                     return call(xs, targets, weight, class_weight)
+
+                if self.mode == "remat":
+                    of = jax.checkpoint(of)
 
                 if self.mode == "forward":
                     value, slope = jax.jvp(of, inputs, tangent)
