@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from hingeproof import __version__
+from hingeproof.bench.command import app as bench
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, USAGE, UsageError
 from hingeproof.svm.command import app as svm
 
@@ -28,6 +29,7 @@ listing = typer.Typer(
 )
 app.add_typer(listing, name="list")
 app.add_typer(svm, name="svm")
+app.add_typer(bench, name="bench")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
