@@ -31,8 +31,8 @@ def plan(given: Mapping[str, Any]) -> BenchPlan:
         patterns=verified.patterns, users=verified.users, losses=verified.losses, frameworks=verified.frameworks,
         dtypes=verified.dtypes, devices=verified.devices or ("cpu",), modes=tuple(lists["mode"]),
         phases=tuple(lists["phase"]), sizes=tuple(lists["size"]), inside=tuple(map(_fraction, lists["inside"])),
-        layouts=tuple(lists["layout"]), caches=tuple(lists["cache"]), profile=profile, threads=given.get("threads") or 1,
-        blocks=given.get("blocks") or 30, seed=given.get("seed") or 0,
+        layouts=tuple(lists["layout"]), caches=tuple(lists["cache"]), profile=profile,
+        threads=given.get("threads") or 1, blocks=given.get("blocks") or 30, seed=given.get("seed") or 0,
     )  # fmt: skip
 
 
@@ -42,7 +42,8 @@ def _verified(given: Mapping[str, Any], devices: list[str]) -> Any:
 
     wanted = Options(
         patterns=list(given.get("patterns") or []), loss=split(given.get("loss")),
-        framework=split(given.get("framework")), dtype=split(given.get("dtype")), device=devices, grad=given.get("grad"),
+        framework=split(given.get("framework")), dtype=split(given.get("dtype")), device=devices,
+        grad=given.get("grad"),
     )  # fmt: skip
     return verifying._plan(wanted)
 

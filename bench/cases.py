@@ -10,8 +10,8 @@ from hingeproof.bench.records import BenchPlan, Case
 from hingeproof.bench.work import peak_bytes
 from hingeproof.errors import UsageError
 from hingeproof.implementation import Implementation
-from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.records import Plan
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.table import implementations, missing_packages
 
 PHASES = ("forward", "backward", "both", "compile")
@@ -68,14 +68,16 @@ def chosen(plan: BenchPlan) -> dict[str, Implementation]:
 
 def parse_size(text: str) -> tuple[int, int | None]:
     """`1e6` or `1e5x64` (N×K). Raises: UsageError."""
-    first, _, second = text.lower().replace("×", "x").partition("x")
+    parts = text.lower().replace("×", "x").split("x")
     try:
-        n, k = float(first), float(second) if second else None
+        numbers = [float(part) for part in parts]
     except ValueError:
-        raise UsageError(f"--size {text!r}: give N or NxK, as in 1e6 or 1e5x64") from None
-    if not (n >= 1 and n == int(n)) or (k is not None and not (k >= 1 and k == int(k))):
+        numbers = []
+    if len(numbers) not in (1, 2):
+        raise UsageError(f"--size {text!r}: give N or NxK, as in 1e6 or 1e5x64")
+    if not all(x >= 1 and x.is_integer() for x in numbers):
         raise UsageError(f"--size {text!r}: N and K are whole numbers of at least 1")
-    return int(n), None if k is None else int(k)
+    return int(numbers[0]), int(numbers[1]) if len(numbers) == 2 else None
 
 
 def cases(plan: BenchPlan) -> list[Case]:

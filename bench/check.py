@@ -1,4 +1,4 @@
-"""Is the timed answer right? A fast wrong one is `invalid`. Judged by the exact oracle, in the process that timed it."""
+"""Is the timed answer right? A fast wrong one is `invalid`. Judged by the exact oracle, in the same process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hingeproof.reference_impls.oracle import Arithmetic, Evaluation, Interval, 
 from hingeproof.reference_impls.sets import SubGradients
 
 Array = np.ndarray[Any, Any]
-ELEMENTS = 10_000
+ELEMENTS = 12_500  # drawn; at least 10,000 are left where a norm has no gradient
 POSITIONS = 2_000  # coordinates of the timed buffers whose gradient is judged
 CHUNK = 1 << 20
 
@@ -77,7 +77,7 @@ def strata(name: str, arithmetic: Arithmetic, fixed: tuple[tuple[str, fmpq], ...
     if not parts:
         return spec.decode("random", 1, width, b"").take([])
     inputs = tuple(np.concatenate(xs) for xs in zip(*(p.inputs for p in parts), strict=True))
-    targets = None if parts[0].targets is None else np.concatenate([p.targets for p in parts])  # type: ignore[misc]
+    targets = None if parts[0].targets is None else np.concatenate([p.targets for p in parts])
     cotangent = np.ones(len(inputs[0]), inputs[0].dtype)
     return parts[0].change(inputs=inputs, targets=targets, cotangent=cotangent, weight=None, class_weight=None)
 
@@ -90,7 +90,7 @@ def as_data(batch: Batch) -> Data:
 
 
 class Bounds:
-    """The allowed gradients of many samples, ready to be compared with many answers: as floats first, exactly where in doubt."""
+    """The allowed gradients of many samples, compared with many answers: as floats first, exactly where in doubt."""
 
     def __init__(self, sets: Sequence[SubGradients | None], width: int) -> None:
         self.sets = sets
@@ -108,13 +108,13 @@ class Bounds:
         judged = np.array([s is not None for s in self.sets])
         inside = ((self.low < got) & (got < self.high)).all(axis=1) & ~self.hulls
         for i in np.flatnonzero(judged & ~inside):
-            allowed = self.sets[i]
+            allowed = self.sets[int(i)]
             row = [exact(float(g)) for g in got[i]]
             finite = [g for g in row if isinstance(g, fmpq)]
             if allowed is not None and (len(finite) < len(row) or allowed.excess(finite) > 0):
                 hull = ", ".join(f"[{self.low[i, k]:.9g}, {self.high[i, k]:.9g}]" for k in range(got.shape[1]))
                 raise WrongAnswerError(f"{what} {i}: gradient {got[i].tolist()}, allowed {hull}")
-        return int(judged.sum()) * got.shape[1]
+        return int(judged.sum()) * int(got.shape[1])
 
 
 def bounds(evaluations: Sequence[Evaluation], n: int, largest: fmpq) -> Bounds:
@@ -210,7 +210,8 @@ def _evaluations(
     loss: Loss, params: dict[str, fmpq], data: Data, at: Array, arithmetic: Arithmetic
 ) -> list[Evaluation]:
     batch = Batch(
-        loss=loss, arithmetic=arithmetic, inputs=tuple(x[at] for x in data.inputs), params=_in_dtype(params, arithmetic),
+        loss=loss, arithmetic=arithmetic, params=_in_dtype(params, arithmetic),
+        inputs=tuple(x[at] for x in data.inputs),
         targets=None if data.targets is None else data.targets[at], cotangent=np.ones(len(at)),
     )  # fmt: skip
     return [evaluate(loss, batch.params, r, t, arithmetic) for r, t in zip(batch.rows, batch.labels, strict=True)]
@@ -266,6 +267,7 @@ def exact_sums(loss: Loss, data: Data) -> list[float]:
         inputs = [np.asarray(x[at : at + step], dtype=np.float64) for x in data.inputs]
         more = () if data.targets is None else (data.targets[at : at + step],)
         # ε as the dtype holds it, as the implementation gets it
-        settings = {p: float(data.inputs[0].dtype.type(to_float(v))) for p, v in loss.defaults.items() if p == "epsilon"}
-        found.append(math.fsum(function(*inputs, *more, reduction="none", **settings).tolist()))
+        kind = data.inputs[0].dtype.type
+        rounded = {p: float(kind(to_float(v))) for p, v in loss.defaults.items() if p == "epsilon"}
+        found.append(math.fsum(function(*inputs, *more, reduction="none", **rounded).tolist()))
     return found

@@ -63,11 +63,13 @@ def _margins(loss: Loss, random: Any, costly: Array, width: int = 0) -> Array:
     shape = (len(costly), width) if width else costly.shape
     distance = 2 * random.random(shape, dtype=np.float32)
     side = costly[:, None] & (random.random(shape, dtype=np.float32) < 0.5) if width else costly
-    return np.where(side, -distance - 0.01, distance + 0.01).astype(np.float32) + np.float32(edge(loss))
+    margins: Array = np.where(side, -distance - 0.01, distance + 0.01).astype(np.float32)
+    return margins + np.float32(edge(loss))
 
 
 def _signs(random: Any, n: int) -> Array:
-    return np.where(random.random(n, dtype=np.float32) < 0.5, np.float32(-1), np.float32(1))
+    signs: Array = np.where(random.random(n, dtype=np.float32) < 0.5, np.float32(-1), np.float32(1))
+    return signs
 
 
 def _binary(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Array], Array | None]:

@@ -45,7 +45,7 @@ class Answer(NamedTuple):
 
 
 class CannotTimeError(Exception):
-    """This phase, mode or device does not exist here. The message says why."""
+    """Such a phase, mode or device does not exist here. The message says why."""
 
 
 def load(target: str) -> Any:
@@ -177,7 +177,7 @@ class TorchKernel:
 
 
 class JaxKernel:
-    """Eager or jit. Calls return before they are done, so every block ends with block_until_ready on all its outputs."""
+    """Eager or jit. Calls return before they are done: a block ends with block_until_ready on all its outputs."""
 
     def __init__(self, spec: Spec, inputs: list[Any], targets: Any) -> None:
         import jax
@@ -204,9 +204,7 @@ class JaxKernel:
                 one, back = jax.numpy.ones_like(value), jit(lambda pull, one: pull(one))
                 self.call = lambda: back(pull, one)
             else:
-                both = jit(
-                    lambda xs, y: jax.value_and_grad(lambda *x: call(x, y), argnums=tuple(range(len(xs))))(*xs)
-                )
+                both = jit(lambda xs, y: jax.value_and_grad(lambda *x: call(x, y), argnums=tuple(range(len(xs))))(*xs))
                 self.call = lambda: both(xs, y)
 
     def wait(self, outputs: Any) -> None:

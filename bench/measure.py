@@ -28,7 +28,7 @@ FROZEN = "max(0, 1 - y s) and its sum, float32, NumPy, buffers kept; version 1"
 
 
 class FrozenKernel:
-    """The unit of the history. It must never change: a faster one is a new version, and a new segment of every series."""
+    """The unit of the history. It must never change: another one is a new version, and a new segment of each series."""
 
     device = "cpu"
 
@@ -180,7 +180,8 @@ def _row(case: Case, verdict: Checked, **fields: Any) -> Timing:
         case, status="measured", seconds=statistics.median(blocks) / loops, ratio=ratio,
         bytes=bytes_moved(case.loss, case.dtype, case.framework, case.n, case.k, case.phase),
         flops=flops(case.loss, case.n, case.k, case.phase), checked_values=verdict.values,
-        checked_gradients=verdict.gradients, worst_bound=verdict.worst, reduction_error=verdict.reduction_error, **fields,
+        checked_gradients=verdict.gradients, worst_bound=verdict.worst, reduction_error=verdict.reduction_error,
+        **fields,
     )  # fmt: skip
 
 
@@ -246,7 +247,8 @@ def flush(kernel: Any) -> None:
 def copy_bandwidth(framework: str, device: str, threads: int) -> float:
     """Bytes a second of a plain copy (read once, written once) that is four times the last level cache.
 
-    The roof of everything here: no loss does more arithmetic than a copy hides. JAX cannot copy in place and negates.
+    The roof of everything here: no loss does more arithmetic than a copy hides. JAX has no copy into a given buffer:
+    it negates one in place (donated), so that fresh pages are not part of it.
     """
     size = 4 * surroundings.last_level_cache() // 4
     source = np.ones(size, np.float32)
@@ -264,12 +266,12 @@ def copy_bandwidth(framework: str, device: str, threads: int) -> float:
     elif framework == "jax":
         import jax
 
-        x = jax.device_put(source, jax.devices({"cuda": "gpu"}.get(device, device))[0])
-        negate = jax.jit(lambda x: -x)
-        kept: list[Any] = []
+        place = jax.devices({"cuda": "gpu"}.get(device, device))[0]
+        negate = jax.jit(lambda x: -x, donate_argnums=0)
+        kept = [jax.device_put(source, place)]
 
         def copy() -> Any:
-            kept[:] = [jax.block_until_ready(negate(x))]
+            kept[0] = jax.block_until_ready(negate(kept[0]))
     else:
         target = np.empty_like(source)
 

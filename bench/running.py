@@ -88,11 +88,12 @@ def _worker(session: Session, framework: str, plan: BenchPlan) -> int:
     number = len(list((session.directory / "artifacts").glob(f"{framework}*.json")))
     json = session.directory / "artifacts" / f"{framework}{f'-{number}' if number else ''}.json"
     command = [
-        *(sys.executable, "-m", "pytest", "-c", str(files("hingeproof") / "pytest.ini"), "-o", "python_files=test_timing.py"),
+        *(sys.executable, "-m", "pytest", "-c", str(files("hingeproof") / "pytest.ini")),
+        *("-o", "python_files=test_timing.py", "--capture=no"),
         *("--rootdir", str(files("hingeproof.bench")), "--noconftest", "-pno:cacheprovider", "-pno:xdist"),
         *("-p", "pytest_benchmark.plugin", "-p", "hingeproof.plugin", "--pyargs", "hingeproof.bench.test_timing"),
         *("--hingeproof-bench", str(session.directory.resolve()), "--hingeproof-bench-framework", framework),
-        *("--benchmark-json", str(json), "-q", "--no-header", "--tb=short", "--color=no", "--capture=no"),
+        *("--benchmark-json", str(json), "-q", "--no-header", "--tb=short", "--color=no"),
     ]  # fmt: skip
     threads = 1 if framework == "numpy" else plan.threads
     with (session.directory / f"{framework}.log").open("ab") as log:

@@ -44,7 +44,11 @@ def _sleeper() -> _Planted:
         thread.start()
         started.append(thread)
 
-    return _Planted(call, lambda kept: [t.join() for t in started], lambda: 0)
+    def drain(kept: Any) -> None:
+        for thread in started:
+            thread.join()
+
+    return _Planted(call, drain, _never)
 
 
 def _never() -> int:
@@ -69,9 +73,7 @@ def _jax(device: str) -> tuple[_Planted, _Planted]:
     count_compilations()
     x = jax.device_put(np.ones((700, 700), np.float32), jax.devices({"cuda": "gpu"}.get(device, device))[0])
 
-    @jax.jit
-    def heavy(x: Any) -> Any:
-        return jax.lax.fori_loop(0, 8, lambda i, a: (a @ x) / 700, x)
+    heavy = jax.jit(lambda x: jax.lax.fori_loop(0, 8, lambda i, a: (a @ x) / 700, x))
 
     jax.block_until_ready(heavy(x))
     late = _Planted(lambda: heavy(x), jax.block_until_ready, lambda: kernel._COMPILED[0])

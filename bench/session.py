@@ -1,10 +1,10 @@
 """A timing run's directory as its workers see it: what is to be timed, what is done, and the rows as they come.
 
-    run.json            the plan and the environment; `complete` at the end
-    rows.jsonl          rows as they are measured, one fsynced line each; sorted into records.jsonl at the end
-    self_checks.jsonl   what each worker's clock detected
-    inflight            the case being timed: it is the culprit when the worker dies
-    artifacts/          pytest-benchmark's own JSON, one file a framework
+run.json            the plan and the environment; `complete` at the end
+rows.jsonl          rows as they are measured, one fsynced line each; sorted into records.jsonl at the end
+self_checks.jsonl   what each worker's clock detected
+inflight            the case being timed: it is the culprit when the worker dies
+artifacts/          pytest-benchmark's own JSON, one file a framework
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ def read_info(directory: Path) -> BenchInfo:
     try:
         head = msgspec.json.decode(path.read_bytes(), type=_Version)
         if head.kind not in ("bench", "gate"):
-            raise UsageError(f"{directory} is a run of kind {head.kind or 'verify'}: give one of `hingeproof bench run`")
+            raise UsageError(
+                f"{directory} is a run of kind {head.kind or 'verify'}: give one of `hingeproof bench run`"
+            )
         if head.schema_version > BENCH_SCHEMA_VERSION:
             raise UsageError(
                 f"{path} has schema version {head.schema_version}, this hingeproof reads up to {BENCH_SCHEMA_VERSION}: "
@@ -142,9 +144,13 @@ def read_info(directory: Path) -> BenchInfo:
             )
         return msgspec.json.decode(path.read_bytes(), type=BenchInfo)
     except OSError:
-        raise UsageError(f"{directory} is not a run (it has no run.json): give the directory that --out named") from None
+        raise UsageError(
+            f"{directory} is not a run (it has no run.json): give the directory that --out named"
+        ) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is damaged ({' '.join(str(error).split())}): measure again into a new --out") from None
+        raise UsageError(
+            f"{path} is damaged ({' '.join(str(error).split())}): measure again into a new --out"
+        ) from None
 
 
 def read_rows(directory: Path) -> list[Timing]:

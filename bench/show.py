@@ -24,7 +24,7 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def table(rows: Iterable[Timing]) -> str:
-    """One line a case: time a call, rate of the least traffic, percent of the copy bandwidth, ratio to the frozen kernel."""
+    """One line a case: a call, the rate of the least traffic, percent of copy bandwidth, ratio to the frozen kernel."""
     out = [("case", "a call", "GB/s", "% of roof", "ratio", "first call", "peak memory")]
     for r in rows:
         if r.status != "measured":
