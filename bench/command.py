@@ -104,6 +104,9 @@ def gate(
     equivalence: Annotated[float, typer.Option(metavar="F", help="Equal within this, where shown.")] = 0.03,
     pairs: Annotated[int, typer.Option(metavar="N", help="Process pairs before the first look, at least 5.")] = 6,
     seconds: Annotated[float, typer.Option(metavar="S", help="Time for a case, at most.")] = 60.0,
+    instructions: Annotated[
+        bool, typer.Option("--instructions", help="Count instructions (valgrind) of eager CPU cases instead of time.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Inconclusive is an exit code of its own (3).")] = False,
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the last sentence.")] = False,
@@ -128,13 +131,17 @@ def gate(
     }  # fmt: skip
     if out is not None:
         refuse_what_is_there(Path(out))
+    if instructions:
+        from hingeproof.bench.instructions import needed
+
+        needed()
     sides = prepare(base, head, threads)
     plan, todo = gating.subjects(given, *sides)
     session = Session(Path(out) if out is not None else new_directory("gate"))
     limits = Limits(
         pairs=pairs, most_pairs=max(24, pairs), seconds=seconds, threshold=threshold, equivalence=equivalence
     )
-    rows, _ = gating.execute(session, plan, todo, *sides, limits)
+    rows, _ = gating.execute(session, plan, todo, *sides, limits, counted=instructions)
     if json:
         sys.stdout.write((session.directory / "records.jsonl").read_text(encoding="utf-8"))
     else:

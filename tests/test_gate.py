@@ -106,6 +106,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=True)
     (tmp_path / ".gitignore").write_text(".hingeproof\n")
     (tmp_path / "pyproject.toml").write_text(PROJECT.format(dependencies=""))
+    once = "np.maximum(1 - y * s, 0).mean()"
     (tmp_path / "mineproof.py").write_text(
         "import numpy as np\ndef f(s, y):\n    return np.maximum(1 - y * s, 0).mean()\n"
     )
