@@ -21,6 +21,12 @@ CELL = 4  # columns for a sign and a count
 def render(info: RunInfo, records: Iterable[Record], statements: Mapping[str, str], console: Console) -> Summary:
     """Write the report of a run and return its summary. `statements`: what each law says, by its name."""
     summary = summarise(info, records)
+    render_summary(info, summary, statements, console)
+    return summary
+
+
+def render_summary(info: RunInfo, summary: Summary, statements: Mapping[str, str], console: Console) -> None:
+    """Write the report of a run that has been summarised."""
     page = Page(console)
     page.paragraph(verdict_sentence(info, summary), style="bold red" if summary.findings else "bold")
     _counts(page, info, summary)
@@ -32,7 +38,6 @@ def render(info: RunInfo, records: Iterable[Record], statements: Mapping[str, st
     _shared(page, summary, "Undecided", summary.undecided)
     _shared(page, summary, "Thin strata: too few samples fell there to count as evidence", summary.thin)
     findings.show(page, info, summary, statements)
-    return summary
 
 
 def verdict_sentence(info: RunInfo, summary: Summary) -> str:

@@ -176,7 +176,7 @@ def test_findings_that_differ_only_in_dtype_or_mode_count_once() -> None:
     finding = found["torch.nn.MultiMarginLoss"]
     assert finding.dtypes == ("float32", "float64")
     assert finding.modes == ("compile", "eager")
-    assert len(finding.checks) == 4
+    assert finding.checks == 4
     assert finding.record.witness == WITNESS
 
 

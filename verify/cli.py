@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hingeproof import __version__
+from hingeproof import __version__, reporting
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, USAGE, UsageError
 from hingeproof.svm.command import app as svm
 
@@ -28,6 +28,8 @@ listing = typer.Typer(
 )
 app.add_typer(listing, name="list")
 app.add_typer(svm, name="svm")
+app.command()(reporting.report)
+app.command()(reporting.diff)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
