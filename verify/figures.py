@@ -40,7 +40,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag="curve"):
 
 
 class UlpError(msgspec.Struct, frozen=True, kw_only=True, tag="ulp"):
-    """The signed error of an implementation along all finite scores of a format, y = +1.
+    """The signed error of an implementation along all finite scores of a format, at one label.
 
     Column i holds the scores from `first[i]` on, in ascending order: the least and the greatest
     (computed − exact) / ulp(exact). None where nothing in the column was finite. wrong: results that are NaN, or
@@ -52,6 +52,7 @@ class UlpError(msgspec.Struct, frozen=True, kw_only=True, tag="ulp"):
     framework: str
     dtype: str
     mode: str
+    label: int
     scores: int
     first: list[float]
     low: list[float | None]
