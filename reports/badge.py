@@ -15,7 +15,7 @@ LABEL = "hingeproof"
 
 def render(summaries: Sequence[Summary]) -> str:
     """Return the SVG; the worst of several runs decides its colour."""
-    findings = sum(len(summary.findings) for summary in summaries)
+    findings = sum(summary.findings_count for summary in summaries)
     passed = sum(summary.count("pass") for summary in summaries)
     if findings:
         (colour, sign), words = BAD, f"{findings:,} finding{'' if findings == 1 else 's'}"

@@ -8,7 +8,17 @@ from typing import Literal
 import msgspec
 
 from hingeproof.records import Plan, Record, RunInfo, Verdict
-from hingeproof.reports.summary import FINDINGS, JUDGED, Finding, Selection, Summary, Tally
+from hingeproof.reports.summary import (
+    FINDINGS,
+    FINDINGS_KEPT,
+    JUDGED,
+    Finding,
+    Selection,
+    Summary,
+    Tally,
+    Where,
+    columns,
+)
 from hingeproof.reports.timings import Slower
 
 Kind = Literal["newly_failing", "newly_passing", "still_failing", "new", "vanished", "not_judged", "otherwise"]
@@ -184,20 +194,16 @@ class _Before(msgspec.Struct, gc=False):
 class _Group:
     """Checks that went the same way."""
 
-    __slots__ = ("checks", "devices", "dtypes", "modes", "record")
+    __slots__ = ("checks", "record", "where")
 
     def __init__(self) -> None:
         self.checks = 0
-        self.dtypes: set[str] = set()
-        self.devices: set[str] = set()
-        self.modes: set[str] = set()
+        self.where: set[Where] = set()
         self.record: Record | None = None
 
-    def add(self, dtype: str, device: str, mode: str, record: Record | None) -> None:
+    def add(self, where: Where, record: Record | None) -> None:
         self.checks += 1
-        self.dtypes.add(dtype)
-        self.devices.add(device)
-        self.modes.add(mode)
+        self.where.add(where)
         if record is not None:
             mine = self.record
             if mine is None or (record.witness is None, record.check) < (mine.witness is None, mine.check):
@@ -217,6 +223,7 @@ class _Matched:
         self._open: dict[str, _Before] = {}
         self._frameworks: dict[tuple[str, str], str] = {}
         self._groups: dict[_Key, _Group] = {}
+        self._places: dict[Where, Where] = {}
         self._ulps: dict[tuple[str, str, str, str], list[float]] = {}
         self._said: dict[tuple[str, str, str, str, str], int] = {}
 
@@ -230,12 +237,11 @@ class _Matched:
         self._frameworks[r.implementation, r.loss] = r.framework
         was = self._open.pop(r.check, None)
         if was is None:
-            self._group("new", r.law, r.implementation, r.loss, None, r.verdict).add(r.dtype, r.device, r.mode, r)
+            self._changed("new", r, None)
             return
         self.common += 1
         if (kind := _kind(was.verdict, r.verdict)) is not None:
-            group = self._group(kind, r.law, r.implementation, r.loss, was.verdict, r.verdict)
-            group.add(r.dtype, r.device, r.mode, r)
+            self._changed(kind, r, was.verdict)
         if was.ulp is not None and r.worst_ulp is not None:
             worst = self._ulps.setdefault((r.implementation, r.loss, r.law, r.dtype), [0.0, 0.0])
             worst[0], worst[1] = max(worst[0], was.ulp), max(worst[1], r.worst_ulp)
@@ -249,8 +255,20 @@ class _Matched:
             law, _, other = check.partition("|")
             # an implementation's name may hold anything, a bar too
             implementation, loss, dtype, device, mode = other.rsplit("|", 4)
-            self._group("vanished", law, implementation, loss, was.verdict, None).add(dtype, device, mode, None)
+            self._group("vanished", law, implementation, loss, was.verdict, None).add(
+                self._where(dtype, device, mode), None
+            )
         self._open.clear()
+
+    def _changed(self, kind: Kind, r: Record, base: Verdict | None) -> None:
+        group = self._group(kind, r.law, r.implementation, r.loss, base, r.verdict)
+        # a record is shown where something fails; of more than can be shown none is kept
+        shown = r.verdict in FINDINGS and len(self._groups) <= FINDINGS_KEPT
+        group.add(self._where(r.dtype, r.device, r.mode), r if shown else None)
+
+    def _where(self, *where: str) -> Where:
+        """Return the one tuple for a dtype, device and mode."""
+        return self._places.setdefault(where, where)  # type: ignore[arg-type]
 
     def _group(
         self, kind: Kind, law: str, implementation: str, loss: str, base: Verdict | None, head: Verdict | None
@@ -278,14 +296,15 @@ class _Matched:
                 law=law,
                 base=base,
                 head=head,
-                dtypes=tuple(sorted(group.dtypes)),
-                devices=tuple(sorted(group.devices)),
-                modes=tuple(sorted(group.modes)),
+                dtypes=where[0],
+                devices=where[1],
+                modes=where[2],
                 checks=group.checks,
                 record=group.record,
                 explained_by=self.differs(implementation, loss),
             )
             for (kind, law, implementation, loss, base, head), group in self._groups.items()
+            for where in [columns(group.where, 3)]
         ]
         return tuple(
             sorted(

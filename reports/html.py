@@ -77,8 +77,12 @@ def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, home: str = 
     """Return the page of one run or several."""
     verified = [run for run in told if run.info is not None]
     several = len(told) > 1
-    groups = [_findings(place, run.name if several else "", run.verified, run.summary.findings, statements)
-              for place, run in enumerate(verified) if run.summary.findings]  # fmt: skip
+    groups = [
+        _findings(place, run.name if several else "", run.verified, run.summary.findings, statements,
+                  more=run.summary.more_findings)
+        for place, run in enumerate(verified)
+        if run.summary.findings
+    ]  # fmt: skip
     matrices = [_matrix(place, run.name if several else "", run.summary)
                 for place, run in enumerate(verified) if run.summary.rows]  # fmt: skip
     tables = run_tables([(run.verified, run.summary) for run in verified])
@@ -137,7 +141,7 @@ def _matrix(place: int, name: str, summary: Summary) -> dict[str, Any]:
     for at, finding in enumerate(summary.findings[:FINDINGS_IN_FULL]):
         for group in finding.groups:
             anchors.setdefault((finding.record.implementation, finding.record.loss, group), f"f{place}-{at}")
-    guilty = {(f.record.implementation, f.record.loss) for f in summary.findings}
+    guilty = summary.guilty
     rows = list(summary.rows)
     if len(rows) > ROWS:
         rows = sorted(rows, key=lambda r: ((r.implementation, r.loss) not in guilty, r.implementation, r.loss))[:ROWS]
@@ -172,18 +176,24 @@ def _matrix(place: int, name: str, summary: Summary) -> dict[str, Any]:
 
 
 def _findings(
-    place: int, name: str, info: RunInfo, found: Sequence[Finding], statements: Mapping[str, str]
+    place: int,
+    name: str,
+    info: RunInfo,
+    found: Sequence[Finding],
+    statements: Mapping[str, str],
+    more: Mapping[str, int],
 ) -> dict[str, Any]:
     shown = [
         _finding(f"f{place}-{at}", info, finding, statements) for at, finding in enumerate(found[:FINDINGS_IN_FULL])
     ]
     hidden = max(len(found) - FINDINGS_IN_FULL, 0)
-    rest = list(again(info, found, hidden).items()) if hidden else []
+    rest = list(again(info, found, hidden, more).items()) if hidden else []
+    everything = len(found) + sum(more.values())
     return {
         "key": f"findings{place or ''}",
-        "title": f"Findings{f' in {name}' if name else ''} ({len(found):,})",
+        "title": f"Findings{f' in {name}' if name else ''} ({everything:,})",
         "shown": shown,
-        "hidden": hidden,
+        "hidden": everything - len(shown),
         "rest": rest[:20],
     }
 

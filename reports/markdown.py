@@ -145,7 +145,7 @@ def _matrix(name: str, summary: Summary) -> Block:
     """Rows with findings first: what is cut is what passed."""
     title = f"### Implementation × group of laws{f' ({prose(name)})' if name else ''}\n\n"
     head = f"{title}| implementation | loss | {' | '.join(summary.groups)} |\n|---|---|{'---|' * len(summary.groups)}\n"
-    guilty = {(f.record.implementation, f.record.loss) for f in summary.findings}
+    guilty = summary.guilty
     rows = sorted(summary.rows, key=lambda row: (row.implementation, row.loss) not in guilty)
     items = []
     for row in rows[:TABLE_LINES]:
@@ -205,9 +205,9 @@ def _cell(text: str) -> str:
 
 def _findings(info: RunInfo, summary: Summary, statements: Mapping[str, str]) -> Block:
     return Block(
-        head=f"### Findings ({len(summary.findings):,})\n\n",
+        head=f"### Findings ({summary.findings_count:,})\n\n",
         items=[_finding(info, finding, statements) for finding in summary.findings[:FINDINGS_IN_FULL]],
-        rest=_beyond(len(summary.findings), "hingeproof report RUN"),
+        rest=_beyond(summary.findings_count, "hingeproof report RUN"),
     )
 
 

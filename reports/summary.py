@@ -20,6 +20,8 @@ GROUPS = (
     "interface", "mode", "modes", "textbook",
 )  # fmt: skip
 
+FINDINGS_KEPT = 5_000  # of a verdict, with their records; no report shows more
+
 NOT_RUN = "not run"  # the reason of a check that its run never came to
 
 EXIT_GOOD, EXIT_FINDING, EXIT_UNDECIDED, EXIT_NOTHING = 0, 1, 3, 5
@@ -73,13 +75,17 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the reports say, as data. What is undecided as thin stands in `thin` alone."""
+    """Everything that the reports say, as data. What is undecided as thin stands in `thin` alone.
+
+    findings: the first 5,000 of each verdict; `more_findings` counts the others by law.
+    """
 
     verdicts: dict[Verdict, int]
     frameworks: dict[str, dict[Verdict, int]]
     groups: tuple[str, ...]
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
+    more_findings: dict[str, int]
     selections: tuple[Selection, ...]
     conventions: tuple[Shared, ...]
     unsupported: tuple[Shared, ...]
@@ -94,6 +100,20 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     def count(self, *verdicts: Verdict) -> int:
         """Return how many checks got one of these verdicts."""
         return sum(self.verdicts.get(verdict, 0) for verdict in verdicts)
+
+    @property
+    def findings_count(self) -> int:
+        """All findings, those of which no record was kept too."""
+        return len(self.findings) + sum(self.more_findings.values())
+
+    @property
+    def guilty(self) -> set[tuple[str, str]]:
+        """Every (implementation, loss) with a finding."""
+        return {
+            (row.implementation, row.loss)
+            for row in self.rows
+            if any(cell.worst in FINDINGS for cell in row.cells.values())
+        }
 
     @property
     def checks_run(self) -> int:
@@ -125,32 +145,35 @@ class _Gathered:
         self.dtypes: set[str] = set()
 
 
+Where = tuple[str, str, str]  # dtype, device, mode
+
+
 class _Found:
     """The checks of one finding. The record kept is the first by CHECK, one with a witness before one without."""
 
-    __slots__ = ("checks", "devices", "dtypes", "groups", "laws", "modes", "record")
+    __slots__ = ("checks", "laws", "record", "where")
 
     def __init__(self, record: Record) -> None:
         self.record, self.checks = record, 0
-        self.laws: set[str] = set()
-        self.groups: set[str] = set()
-        self.dtypes: set[str] = set()
-        self.devices: set[str] = set()
-        self.modes: set[str] = set()
+        self.laws: set[tuple[str, str]] = set()  # with their groups
+        self.where: set[Where] = set()
 
     def add(self, record: Record) -> None:
         self.checks += 1
-        self.laws.add(record.law)
-        self.groups.add(record.group)
-        self.dtypes.add(record.dtype)
-        self.devices.add(record.device)
-        self.modes.add(record.mode)
+        self.laws.add((record.law, record.group))
+        self.where.add((record.dtype, record.device, record.mode))
         if (record.witness is None, record.check) < (self.record.witness is None, self.record.check):
             self.record = record
 
     def finding(self) -> Finding:
-        sets = (self.laws, self.groups, self.dtypes, self.devices, self.modes)
-        return Finding(self.record, *(tuple(sorted(s)) for s in sets), self.checks)
+        laws, groups = columns(self.laws, 2)
+        return Finding(self.record, laws, groups, *columns(self.where, 3), self.checks)
+
+
+def columns(rows: Iterable[tuple[str, ...]], count: int) -> tuple[tuple[str, ...], ...]:
+    """Return the distinct values of each column, sorted."""
+    together = list(rows)
+    return tuple(tuple(sorted({row[i] for row in together})) for i in range(count))
 
 
 _Texts = dict[tuple[str, str], _Gathered]
@@ -170,6 +193,9 @@ class Tally:
         self.known: _Texts = {}
         self.thin: _Texts = {}
         self.not_run = 0
+        self.kept: dict[Verdict, int] = {}
+        self.beyond: set[int] = set()
+        self.more: dict[str, int] = {}
 
     def add(self, r: Record) -> None:
         verdict = r.verdict
@@ -189,8 +215,7 @@ class Tally:
         if verdict in FINDINGS:
             # a crash or a hang is one finding for all the laws of its pass
             what = r.reason if verdict in ("crash", "timeout") else r.law
-            found = self.found.setdefault((r.implementation, r.loss, verdict, what), _Found(r))
-            found.add(r)
+            self._found(r, (r.implementation, r.loss, verdict, what))
             return
         reason = r.reason or "no reason was recorded"
         if verdict == "unsupported":
@@ -200,6 +225,20 @@ class Tally:
         elif not r.thin:
             self._said(self.undecided, "", reason, r)
         self.not_run += verdict == "undecided" and r.reason == NOT_RUN
+
+    def _found(self, r: Record, key: tuple[str, str, Verdict, str]) -> None:
+        found = self.found.get(key)
+        if found is None:
+            kept = self.kept.get(r.verdict, 0)
+            if kept >= FINDINGS_KEPT:
+                # hashes: names of a million findings would be hundreds of megabytes
+                if (mark := hash(key)) not in self.beyond:
+                    self.beyond.add(mark)
+                    self.more[r.law] = self.more.get(r.law, 0) + 1
+                return
+            self.kept[r.verdict] = kept + 1
+            found = self.found[key] = _Found(r)
+        found.add(r)
 
     def _said(self, texts: _Texts, law: str, text: str, record: Record) -> None:
         gathered = texts.get((law, text))
@@ -236,6 +275,7 @@ class Tally:
                     key=lambda f: (FINDINGS.index(f.record.verdict), f.record.implementation, f.record.check),
                 )
             ),
+            more_findings=dict(sorted(self.more.items())),
             selections=self._selections(),
             conventions=_shared(self.conventions),
             unsupported=_shared(self.unsupported),

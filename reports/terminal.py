@@ -51,8 +51,8 @@ def verdict_sentence(info: RunInfo, summary: Summary) -> str:
     if parts:
         (first, words), *more = parts
         sentence = f"{first:,} of {run} {words}" + "".join(f", {count:,} {words}" for count, words in more)
-        guilty = len({finding.record.implementation for finding in summary.findings})
-        sentence += f": {number(len(summary.findings), 'finding')} in {number(guilty, 'implementation')}"
+        guilty = len({implementation for implementation, _ in summary.guilty})
+        sentence += f": {number(summary.findings_count, 'finding')} in {number(guilty, 'implementation')}"
     elif not summary.implementations:
         why = "no check was selected" if not summary.verdicts else f"{run} run, none came to a verdict"
         return f"{begin}{'nothing' if begin else 'Nothing'} was judged: {why}."
