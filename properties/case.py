@@ -132,6 +132,9 @@ class Output:
     curvature: tuple[Array, ...] | None = None
 
 
+LABEL_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "float32")
+
+
 class Subject(Protocol):
     """An implementation, ready to be called in one framework, dtype, device and mode."""
 
@@ -140,6 +143,7 @@ class Subject(Protocol):
     compiled: bool
     gradients: bool
     layouts: tuple[str, ...]
+    label_dtypes: tuple[str, ...]  # those that this version of the framework has
     given: list[Array]  # the arrays that the last call was handed
 
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output: ...

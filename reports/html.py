@@ -14,7 +14,7 @@ from hingeproof.figures import Curve, Figure, History, SvmPicture, UlpError
 from hingeproof.records import RunInfo
 from hingeproof.reports import charts
 from hingeproof.reports.compare import EXIT_WORSE, Difference
-from hingeproof.reports.findings import again, command
+from hingeproof.reports.findings import NONE, again, command
 from hingeproof.reports.load import Told, sentence
 from hingeproof.reports.markdown import tensor_lines
 from hingeproof.reports.page import SIGNS
@@ -181,7 +181,8 @@ def _findings(
     info: RunInfo,
     found: Sequence[Finding],
     statements: Mapping[str, str],
-    more: Mapping[str, int],
+    *,
+    more: Mapping[str, int] = NONE,
 ) -> dict[str, Any]:
     shown = [
         _finding(f"f{place}-{at}", info, finding, statements) for at, finding in enumerate(found[:FINDINGS_IN_FULL])

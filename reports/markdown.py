@@ -23,7 +23,7 @@ COMMENT = 65_536  # characters of a comment; counted in bytes here, so a few few
 TABLE_LINES = 500
 FINDINGS_IN_FULL = 200
 # What Markdown, or GitHub's additions to it, would read as more than text.
-SPECIAL = re.compile(r"([\\`*_{}\[\]#|~>:])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]#|~>])")
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):

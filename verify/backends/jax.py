@@ -12,7 +12,9 @@ import numpy as np
 
 from hingeproof.backends.binding import arrays, bind
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
+
+enable_x64 = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # where it stood before JAX 0.8
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -37,6 +39,7 @@ class JaxSubject:
 
     gradients = True
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def compiled(self) -> bool:
@@ -46,7 +49,7 @@ class JaxSubject:
         return jnp.asarray(x)
 
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        with jax.enable_x64(self.dtype == "float64"), jax.default_device(jax.devices(self._platform)[0]):
+        with enable_x64(self.dtype == "float64"), jax.default_device(jax.devices(self._platform)[0]):
             return self._run(batch, reduction, cotangent)
 
     @property

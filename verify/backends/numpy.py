@@ -10,7 +10,7 @@ import numpy as np
 
 from hingeproof.backends.binding import arrays, bind, load, parameters
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -31,6 +31,7 @@ class NumpySubject:
 
     compiled = False
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def gradients(self) -> bool:

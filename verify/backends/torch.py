@@ -12,7 +12,7 @@ import torch
 
 from hingeproof.backends.binding import arrays, bind
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 
 BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
 
@@ -39,6 +39,7 @@ class TorchSubject:
 
     gradients = True
     layouts = ("strided", "transposed")
+    label_dtypes = tuple(name for name in LABEL_DTYPES if hasattr(torch, name))  # uint16 and uint32 came with 2.3
 
     @property
     def compiled(self) -> bool:
