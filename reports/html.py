@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 FINDINGS_IN_FULL = 200
+COMMANDS = 20  # for findings that are not shown
 ROWS = 500  # of a table or a matrix
 LEGEND = ", ".join(f"{sign.sign} {sign.word}" for sign in SIGNS.values())
 
@@ -188,14 +189,15 @@ def _findings(
         _finding(f"f{place}-{at}", info, finding, statements) for at, finding in enumerate(found[:FINDINGS_IN_FULL])
     ]
     hidden = max(len(found) - FINDINGS_IN_FULL, 0)
-    rest = list(again(info, found, hidden, more).items()) if hidden else []
+    rest = sorted(again(info, found, hidden, more).items(), key=lambda item: -item[1]) if hidden else []
     everything = len(found) + sum(more.values())
     return {
         "key": f"findings{place or ''}",
         "title": f"Findings{f' in {name}' if name else ''} ({everything:,})",
         "shown": shown,
         "hidden": everything - len(shown),
-        "rest": rest[:20],
+        "rest": rest[:COMMANDS],
+        "unlisted": sum(count for _, count in rest[COMMANDS:]),
     }
 
 

@@ -144,7 +144,7 @@ def _verdict(name: str, info: RunInfo, summary: Summary, *, several: bool) -> st
 def _matrix(name: str, summary: Summary) -> Block:
     """Rows with findings first: what is cut is what passed."""
     title = f"### Implementation × group of laws{f' ({prose(name)})' if name else ''}\n\n"
-    head = f"{title}| implementation | loss | {' | '.join(summary.groups)} |\n|---|---|{'---|' * len(summary.groups)}\n"
+    head = f"{title}| implementation | loss | {' | '.join(map(prose, summary.groups))} |\n|---|---|{'---|' * len(summary.groups)}\n"
     guilty = summary.guilty
     rows = sorted(summary.rows, key=lambda row: (row.implementation, row.loss) not in guilty)
     items = []
@@ -157,7 +157,7 @@ def _matrix(name: str, summary: Summary) -> Block:
             else:
                 count = "" if cell.worst in ("pass", "unsupported") else f" {cell.counts[cell.worst]:,}"
                 cells.append(f"{SIGNS[cell.worst].sign}{count}")
-        items.append(f"| {_cell(row.implementation)} | {row.loss} | {' | '.join(cells)} |\n")
+        items.append(f"| {_cell(row.implementation)} | {prose(row.loss)} | {' | '.join(cells)} |\n")
     signs = ", ".join(f"{sign.sign} {sign.word}" for sign in SIGNS.values())
     return Block(
         head=head,
@@ -215,8 +215,8 @@ def _finding(info: RunInfo, finding: Finding, statements: Mapping[str, str]) -> 
     record = finding.record
     sign = SIGNS[record.verdict]
     law = record.law if len(finding.laws) == 1 else number(len(finding.laws), "law")
-    name = escape(one_line(record.implementation)).replace("@", "@\u200b")
-    lines = [f"<details><summary>{sign.sign} <code>{name}</code> ({record.loss}) {sign.word}: {law}</summary>\n"]
+    name, loss, law = (escape(one_line(t)).replace("@", "@\u200b") for t in (record.implementation, record.loss, law))
+    lines = [f"<details><summary>{sign.sign} <code>{name}</code> ({loss}) {sign.word}: {law}</summary>\n"]
     if len(finding.laws) == 1 and record.law in statements:
         lines.append(f"{prose(statements[record.law])}\n")
     where = ", ".join((*finding.dtypes, *finding.modes, *finding.devices))
