@@ -144,7 +144,8 @@ def _verdict(name: str, info: RunInfo, summary: Summary, *, several: bool) -> st
 def _matrix(name: str, summary: Summary) -> Block:
     """Rows with findings first: what is cut is what passed."""
     title = f"### Implementation × group of laws{f' ({prose(name)})' if name else ''}\n\n"
-    head = f"{title}| implementation | loss | {' | '.join(map(prose, summary.groups))} |\n|---|---|{'---|' * len(summary.groups)}\n"
+    groups = " | ".join(map(prose, summary.groups))
+    head = f"{title}| implementation | loss | {groups} |\n|---|---|{'---|' * len(summary.groups)}\n"
     guilty = summary.guilty
     rows = sorted(summary.rows, key=lambda row: (row.implementation, row.loss) not in guilty)
     items = []

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-UNSIGNED = (torch.uint8, torch.uint16, torch.uint32, torch.uint64)
+# uint16 and wider came with PyTorch 2.3
+UNSIGNED = tuple(getattr(torch, n) for n in ("uint8", "uint16", "uint32", "uint64") if hasattr(torch, n))
 INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, *UNSIGNED)
 REDUCTIONS = ("mean", "sum", "none")
 
