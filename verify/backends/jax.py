@@ -14,7 +14,7 @@ from hingeproof.backends.binding import arrays, bind
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 
-enable_x64 = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # where it stood before JAX 0.8
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
 
 
 def flushes(mode: str, dtype: str) -> bool:
