@@ -171,6 +171,9 @@ class Output:
     curvature: tuple[Array, ...] | None = None
 
 
+LABEL_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "float32")
+
+
 class Subject(Protocol):
     """An implementation, ready to be called in one framework, dtype, device and mode."""
 
@@ -179,6 +182,7 @@ class Subject(Protocol):
     compiled: bool
     gradients: bool
     layouts: tuple[str, ...]
+    label_dtypes: tuple[str, ...]  # those that this version of the framework has
     given: list[Array]  # the arrays that the last call was handed
 
     def prepared(self, batch: Batch) -> list[Array]: ...

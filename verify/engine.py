@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hingeproof.backends import COMPILED, backend, subject
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.deviations import applies, kind_of
+from hingeproof.figures import Training
 from hingeproof.implementation import Implementation
 from hingeproof.points import Answers, answers
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
@@ -26,13 +27,13 @@ from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.contract import Contract
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import Spec, foci_of, strata
-from hingeproof.records import Check, Deviation, Plan, Record, Training, Witness
+from hingeproof.records import Check, Deviation, Plan, Record, Witness
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
-from hingeproof.table import PROFILES, implementations, lacking
 from hingeproof.replay import batch_of, still_there
 from hingeproof.script import script
+from hingeproof.table import PROFILES, implementations, lacking
 from hingeproof.versions import within
 from hingeproof.witness import asked, witness
 

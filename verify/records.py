@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from hingeproof.figures import Training
+
 SCHEMA_VERSION = 1
 
 Verdict = Literal["pass", "fail", "known", "stale", "unsupported", "crash", "timeout", "undecided"]
@@ -39,20 +41,6 @@ class Tensor(msgspec.Struct, frozen=True):
     shape: list[int]
     hex: list[str]
     decimal: list[str]
-
-
-class Training(msgspec.Struct, frozen=True, kw_only=True, tag="training"):
-    """A figure: training on a problem whose optimum is certified. At most 2,000 points.
-
-    suboptimality: (P(w) − P*)/|P*|, exact before it is rounded. margin: 1/‖w‖ over that of the optimum, None for w = 0.
-    """
-
-    check: str
-    title: str
-    optimiser: str
-    steps: list[int]
-    suboptimality: list[float]
-    margin: list[float | None]
 
 
 class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,9 +13,10 @@ import numpy as np
 
 from hingeproof.backends.binding import LBFGS_STEPS, arrays, bind, milestones, reduction_of
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 from hingeproof.properties.optimality import Data
 
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
 _PASSES_KEPT = 24
 _passes = count(1)
 
@@ -42,6 +43,7 @@ class JaxSubject:
 
     gradients = True
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def compiled(self) -> bool:
@@ -54,7 +56,7 @@ class JaxSubject:
         return arrays(self.implementation, batch).present
 
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        with jax.enable_x64(self._wide), jax.default_device(jax.devices(self._platform)[0]):
+        with enable_x64(self._wide), jax.default_device(jax.devices(self._platform)[0]):
             return self._run(batch, reduction, cotangent)
 
     @property
@@ -165,7 +167,7 @@ def train(
 
     reduction = reduction_of(implementation)
     call = bind(implementation, batch, reduction)
-    with jax.enable_x64(True):
+    with enable_x64(True):
         given = arrays(batch)
         targets = None if given.targets is None else jnp.asarray(given.targets)
         features, base, ridge = (jnp.asarray(x) for x in (data.features, data.base, data.ridge))

@@ -12,7 +12,7 @@ from hingeproof.backends.binding import (
     LBFGS_STEPS, argument_names, arrays, bind, labelled, load, milestones, parameters, reduction_of, written,
 )  # fmt: skip
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 from hingeproof.properties.optimality import Data
 
 
@@ -34,6 +34,7 @@ class NumpySubject:
 
     compiled = False
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def gradients(self) -> bool:

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from hingeproof.backends.binding import LBFGS_STEPS, arrays, bind, milestones, reduction_of
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 from hingeproof.properties.optimality import Data
 
 BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
@@ -42,6 +42,7 @@ class TorchSubject:
 
     gradients = True
     layouts = ("strided", "transposed")
+    label_dtypes = tuple(name for name in LABEL_DTYPES if hasattr(torch, name))  # uint16 and uint32 came with 2.3
 
     @property
     def compiled(self) -> bool:
