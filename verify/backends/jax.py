@@ -168,7 +168,7 @@ def train(
     reduction = reduction_of(implementation)
     call = bind(implementation, batch, reduction)
     with enable_x64(True):
-        given = arrays(batch)
+        given = arrays(implementation, batch)
         targets = None if given.targets is None else jnp.asarray(given.targets)
         features, base, ridge = (jnp.asarray(x) for x in (data.features, data.base, data.ridge))
 

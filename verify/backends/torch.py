@@ -198,7 +198,7 @@ def train(
     """θ along a training run: averaged SGD with steps 2/(t + 2), or L-BFGS where the loss is smooth."""
     reduction = reduction_of(implementation)
     call = bind(implementation, batch, reduction)
-    given = arrays(batch)
+    given = arrays(implementation, batch)
     targets = None if given.targets is None else torch.from_numpy(given.targets)
     features, base, ridge = (torch.from_numpy(x) for x in (data.features, data.base, data.ridge))
 
