@@ -171,6 +171,9 @@ class Output:
     curvature: tuple[Array, ...] | None = None
 
 
+LABEL_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "float32")
+
+
 class Subject(Protocol):
     """An implementation, ready to be called in one framework, dtype, device and mode."""
 
@@ -179,6 +182,7 @@ class Subject(Protocol):
     compiled: bool
     gradients: bool
     layouts: tuple[str, ...]
+    label_dtypes: tuple[str, ...]  # those that this version of the framework has
     given: list[Array]  # the arrays that the last call was handed
 
     def prepared(self, batch: Batch) -> list[Array]: ...
@@ -199,6 +203,17 @@ class Failure:
     asked: Batch | None = None  # the batch that the law was given, where `batch` is one that it made
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A training run: relative sub-optimality, exact, and margin 1/‖w‖ over that of the optimum, after `steps`."""
+
+    title: str
+    optimiser: str
+    steps: list[int]
+    suboptimality: list[float]
+    margin: list[float | None]
+
+
 @dataclass
 class Judgement:
     """What one law says of one example: samples judged, worst errors, samples left out and why."""
@@ -210,6 +225,8 @@ class Judgement:
     selection: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     convention: str = ""
+    note: str = ""  # what was measured, where a row is to say it whatever the verdict
+    curves: list[Curve] = field(default_factory=list)
 
     def fail(self, failure: Failure) -> Judgement:
         if self.failure is None:

@@ -317,7 +317,7 @@ def label_dtypes(case: Case) -> Judgement:
 
 def _label_kinds(case: Case) -> list[str]:
     """The dtypes that can hold the labels: no unsigned one holds the padding −1, floats only the signs."""
-    signed, unsigned = ["int8", "int16", "int32", "int64"], ["uint8", "uint16", "uint32"]
+    known = case.subject.label_dtypes
     if case.loss.margins.targets == "multilabel":
-        return signed
-    return signed + unsigned + (["float32"] if case.loss.margins.targets == "sign" else [])
+        return [kind for kind in known if kind.startswith("int")]
+    return [kind for kind in known if kind != "float32" or case.loss.margins.targets == "sign"]

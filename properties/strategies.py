@@ -148,6 +148,10 @@ class Spec:
             if with_class_weight else None,
         )  # fmt: skip
 
+    def nudge(self, q: fmpq, ulps: int) -> fmpq:
+        """The number of the format nearest to q, or one a few ulp beside it."""
+        return fmpq(*self.format.step(to_float(self.format.round(q)), ulps).as_integer_ratio())
+
     def _folded(self, x: Extended) -> Extended:
         """A score, moved into the domain by its size or by whole units where it lies outside."""
         if self.domain is None:
@@ -175,8 +179,7 @@ class Spec:
         if focus in ("kink", "ties", "masked") or (focus != "random" and kind % 8 == 7):
             return at if kind % 4 < 3 else at + _DYADICS[kind % len(_DYADICS)]
         if focus == "ulp":
-            step = (1, -1, 2, -2)[kind % 4]
-            return fmpq(*fmt.step(to_float(fmt.round(at)), step).as_integer_ratio())
+            return self.nudge(at, (1, -1, 2, -2)[kind % 4])
         if focus == "inside":
             costly = [i for i, p in enumerate(phi.pieces) if any(p)]
             i = costly[(kind // 16) % len(costly)]
@@ -326,6 +329,14 @@ def _cosine_sample(
     kind = source.byte() % 4
     if focus == "kink":
         other = turned
+    elif (
+        focus == "ulp"
+    ):  # at the angle whose cosine is Δ, as near as the coordinates' rounding allows, and a few ulp on
+        cos = params["margin"]
+        sin = _root(1 - cos * cos)
+        aim = [cos * a + sin * t for a, t in zip(x, turned, strict=True)]
+        steps = [source.pick((0, 1, -1, 2, -2)) if a else 0 for a in aim]  # beside 0 there are only subnormals
+        other = [spec.nudge(a, step) for a, step in zip(aim, steps, strict=True)]
     elif focus == "past":
         other = [-v for v in (x if kind < 2 else _legs(width, source))]
     else:
@@ -363,17 +374,18 @@ def strata(e: Evaluation) -> set[str]:
     if e.infinite is not None:
         return {"not_finite"}
     out = set()
-    if len(e.terms) < _expected_terms(e):
+    if e.masked:
         out.add("masked")
     fmt = e.arithmetic.format
     margins = [t.z for t in e.terms]
+    norms = e.loss.margins.norms  # a margin made of norms is known no better than its error bound
     if len(set(margins)) < len(margins):
         out.add("ties")
     for t, z in zip(e.terms, margins, strict=True):
         kinks = t.phi.kinks or t.phi.breaks
         if any(z == k for k in kinks):
             out.add("kink")
-        elif any(abs(z - k) <= 2 * max(fmt.ulp(k), fmt.ulp(z)) for k in kinks):
+        elif any(abs(z - k) <= 2 * max(fmt.ulp(k), fmt.ulp(z), t.error if norms else ZERO) for k in kinks):
             out.add("ulp")
         out.add("past" if t.flat and t.high == 0 else "inside")
         if 0 < abs(z) <= fmt.tiny:
@@ -381,8 +393,3 @@ def strata(e: Evaluation) -> set[str]:
         if abs(z) >= power_of_two(fmt.emax // 2):
             out.add("large")
     return out
-
-
-def _expected_terms(e: Evaluation) -> int:
-    kind = e.loss.margins.name
-    return e.width - 1 if kind == "one_vs_rest_gaps" else 0

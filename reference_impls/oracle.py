@@ -133,6 +133,7 @@ class Evaluation:
     infinite: Extended | None  # the value where a score is not finite
     factor: fmpq  # 1/K, the class weight and the implementation's own scale
     width: int
+    masked: int = 0  # terms left out: margins of +∞
     base: fmpq = ONE  # the factor without the class weight
 
     @cached_property
@@ -346,12 +347,14 @@ def evaluate(
     phi = loss.shape(int(target) if loss.labels_decide else None, params)  # type: ignore[call-overload]
     judged: list[Judged] = []
     infinite: list[float] = []
+    masked = 0
     for term in loss.margins.terms(row, target, params, fmt):
         z = term.z
         if not isinstance(z, fmpq):
             limit = z if math.isnan(z) else phi.limit(1 if z > 0 else -1)
             if limit == 0 and z == math.inf and phi.zero_from is not None:
-                continue  # a margin of +∞ (a masked class) adds nothing to value or gradient
+                masked += 1  # a margin of +∞ (a masked class) adds nothing to value or gradient
+                continue
             if isinstance(limit, float):
                 infinite.append(limit)
                 continue
@@ -368,7 +371,7 @@ def evaluate(
         exact_slopes = phi.slopes(z)
         slopes = phi.slope_hull(z - error, z + error) if error else exact_slopes
         judged.append(Judged(term, z, phi, low, high, slopes, exact_slopes, magnitude, error))
-    return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width, base)
+    return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width, masked, base)
 
 
 def _combine(infinite: list[float], factor: fmpq) -> Extended | None:

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hingeproof import __version__
+from hingeproof import __version__, reporting
+from hingeproof.bench.command import app as bench
+from hingeproof.bench.history.command import app as history
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, USAGE, UsageError
 from hingeproof.svm.command import app as svm
 
@@ -30,6 +32,10 @@ listing = typer.Typer(
 )
 app.add_typer(listing, name="list")
 app.add_typer(svm, name="svm")
+app.add_typer(bench, name="bench")
+app.add_typer(history, name="history")
+app.command()(reporting.report)
+app.command()(reporting.diff)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

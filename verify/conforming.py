@@ -107,7 +107,7 @@ def checks_of(implementation: Implementation, plan: Plan) -> dict[str, list[Chec
 
     passes: dict[str, list[Check]] = {}
     for law, dtype, device, mode in combinations(plan, implementation):
-        if not says_nothing(law, implementation, mode):
+        if not says_nothing(law, implementation, dtype, mode):
             check = Check(law.name, implementation.name, implementation.loss, dtype, device, mode)
             passes.setdefault(check.pass_id, []).append(check)
     if not passes:

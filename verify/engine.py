@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hingeproof.backends import COMPILED, backend, subject
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.deviations import applies, kind_of
+from hingeproof.figures import Training
 from hingeproof.implementation import REFERENCES, Implementation
 from hingeproof.points import Answers, answers
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
@@ -38,6 +39,7 @@ from hingeproof.witness import asked, witness
 
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
+_TOP_UPS = 2
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Tally:
             for key, n in theirs.items():
                 mine[key] = mine.get(key, 0) + n
         total.convention = total.convention or seen.convention
+        total.note = total.note or seen.note
+        total.curves += seen.curves
         if seen.failure is not None:
             if self.deviation is not None and kind_of(seen.failure.observed) == self.deviation.kind:
                 self.known = self.known or seen.failure
@@ -91,6 +95,13 @@ def seed_of(text: str, seed: int) -> int:
     return zlib.crc32(f"{seed}|{text}".encode())
 
 
+def _optimum(problem: Any) -> Any:
+    """An exact optimum, from the SVM oracle: laws prove it themselves, and never import it."""
+    from hingeproof.svm.family import solve
+
+    return solve(problem)
+
+
 class Pass:
     """All laws of one implementation × dtype × device × mode."""
 
@@ -114,8 +125,8 @@ class Pass:
         self.compiled = first.mode in COMPILED
         promised = within(self.implementation.versions)  # another release has promised nothing
         self.contract = self.implementation.contract.for_mode(first.mode) if promised else Contract()
-        backing = backend(self.implementation.framework)
-        flush = backing.flushes(first.mode, first.dtype)
+        self.backing = backend(self.implementation.framework)
+        flush = self.backing.flushes(first.mode, first.dtype)
         loss = self.implementation.family
         self.spec = Spec(
             loss=loss,
@@ -138,7 +149,11 @@ class Pass:
         }
         self.pool: dict[str, Any] = {
             "reference": lru_cache(maxsize=None)(self._reference),
-            "cross_entropy": backing.cross_entropy,
+            "cross_entropy": self.backing.cross_entropy,
+            "optimum": _optimum,
+            "defaults": self.spec.parameter_sets[0],
+            "train": getattr(self.backing, "train", None),
+            "kept": {},  # what laws that are judged once share
         }
 
     def _not_varied(self) -> set[str]:
@@ -181,8 +196,7 @@ class Pass:
         refusal = self._refusal()
         if refusal is None:
             self._judge_once()
-            for focus in self.foci:
-                self._examples(focus)
+            self._judge_examples()
             self._shrink()
             if self.answered is not None:
                 first = self.first
@@ -193,8 +207,10 @@ class Pass:
 
     # -- whether it can be called at all ---------------------------------------------------------------------------
 
-    def _refusal(self) -> tuple[str, Unanswered] | None:
-        """("unsupported", …) where this mode or dtype cannot run, ("fail", …) where a plain eager call raises."""
+    def _refusal(self) -> str | Unanswered | None:
+        """Why this device, mode or dtype cannot run (text: unsupported), or how a plain eager call failed."""
+        if self.first.device not in self.backing.devices():
+            return f"{self.implementation.framework} finds no {self.first.device} device: see hingeproof doctor"
         try:
             self.subject = subject(self.implementation, self.first.dtype, self.first.device, self.first.mode)
             self._announce(self.plain)
@@ -203,24 +219,23 @@ class Pass:
             cannot = self.first.mode != "eager" or (
                 self.first.dtype in ("float16", "bfloat16") and "implemented" in str(error)
             )
-            return ("unsupported" if cannot else "fail"), error
+            return f"cannot run in this mode or dtype: {error}" if cannot else error
         return None
 
-    def _refused(self, check: Check, refusal: tuple[str, Unanswered]) -> Record:
-        verdict, error = refusal
-        if verdict == "unsupported":
-            return self._record(check, verdict="unsupported", reason=f"cannot run in this mode or dtype: {error}")
+    def _refused(self, check: Check, refusal: str | Unanswered) -> Record:
+        if isinstance(refusal, str):
+            return self._record(check, verdict="unsupported", reason=refusal)
         first = min(self.tallies, key=lambda name: (name != "answers", name))
         entry = self.tallies[check.law].deviation
-        if check.law == first and entry is not None and entry.kind == kind_of(error.failure.observed):
-            return self._known(check, entry, error.failure)
+        if check.law == first and entry is not None and entry.kind == kind_of(refusal.failure.observed):
+            return self._known(check, entry, refusal.failure)
         if check.law == first:
-            return self._record(check, verdict="fail", witness=self._evidence(error.failure, check))
+            return self._record(check, verdict="fail", witness=self._evidence(refusal.failure, check))
         return self._record(check, verdict="undecided", reason=f"the plainest call is not answered: see {first}")
 
     def _announce(self, batch: Batch) -> None:
         """Journal what is about to be tried: it is the witness, should the call never return."""
-        self.about_to_try(self._witness(Failure(batch, "an answer", "none: the call did not return")))
+        self.about_to_try(self._witness(Failure(batch, "an answer", "none: the call did not return"), self.first))
 
     # -- examples --------------------------------------------------------------------------------------------------
 
@@ -253,25 +268,36 @@ class Pass:
             judgement.leave_out("the call is not answered: see answers")
             return judgement
 
-    def _examples(self, focus: str) -> None:
+    def _judge_examples(self) -> None:
+        """The same number of examples on every focus, then more for the laws whose evidence stayed thin."""
         laws = [t for t in self.tallies.values() if not t.law.once]
+        for extra in range(1 + _TOP_UPS):
+            for focus in self.foci:
+                wanted = [t for t in laws if not t.law.foci or focus in t.law.foci]
+                if wanted:
+                    self._examples(focus, wanted, extra)
+            laws = [t for t in laws if self._thin(t) and t.total.failure is None]
+
+    def _examples(self, focus: str, laws: Sequence[Tally], extra: int) -> None:
         count = 0
+        due = dict.fromkeys((t.law.name for t in laws), 0)  # the example from which a law that pays for calls is due
 
         def body(batch: Batch) -> None:
             nonlocal count
             self._announce(batch)
             case = self._case(batch)
             for tally in laws:
-                wanted = not tally.law.foci or focus in tally.law.foci
-                if wanted and count % tally.law.every == 0:
-                    tally.add(self._ask(tally.law, case), batch)
+                if count >= due[tally.law.name]:
+                    seen = self._ask(tally.law, case)
+                    tally.add(seen, batch)
+                    due[tally.law.name] = count + (tally.law.every if seen.judged else 1)
             count += 1
 
         slow = self.compiled or self.implementation.framework == "jax"  # eager JAX traces each call anew
         examples = self.profile.compiled_examples if slow else self.profile.examples
-        self._hypothesis(body, focus, examples)
+        self._hypothesis(body, focus, examples, extra)
 
-    def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int) -> None:
+    def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int, extra: int) -> None:
         given = hypothesis.given(self.spec.batches(focus))(body)
         limits = settings(
             max_examples=examples,
@@ -280,7 +306,7 @@ class Pass:
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         )
-        hypothesis.seed(seed_of(focus, self.seed))(limits(given))()
+        hypothesis.seed(seed_of(f"{focus}+{extra}" if extra else focus, self.seed))(limits(given))()
 
     # -- shrinking -------------------------------------------------------------------------------------------------
 
@@ -345,6 +371,8 @@ class Pass:
             "worst_ulp": total.worst_ulp,
             "selection": dict(sorted(total.selection.items())),
             "convention": self._convention(check, total),
+            "note": total.note,
+            "figures": [Training(check=check.id, **vars(curve)) for curve in total.curves],
             "thin": thin,
             "seconds": round(seconds, 6),
         }
@@ -406,15 +434,13 @@ class Pass:
             return []  # what is not promised needs no evidence
         if tally.law.once:
             return [] if tally.total.judged else ["once"]
-        wanted = [f for f in tally.law.foci if f in self.foci]
+        wanted = [f for f in self.foci if not tally.law.foci or f in tally.law.foci]
         if not wanted:
             return [] if tally.total.judged else ["any"]
-        few = [f for f in wanted if tally.by_focus.get(f, 0) < self.profile.thin]
-        # a law that several foci serve is thin when it has judged too little over all of them
-        return few if len(few) == len(wanted) else []
+        return [f for f in wanted if tally.by_focus.get(f, 0) < self.profile.thin]
 
-    def _witness(self, failure: Failure) -> Witness:
-        return witness(self.implementation, failure, self.first)
+    def _witness(self, failure: Failure, check: Check) -> Witness:
+        return witness(self.implementation, failure, check)
 
     def _evidence(self, failure: Failure, check: Check) -> Witness:
         """The witness of a verdict, with a script that shows it."""

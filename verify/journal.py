@@ -100,7 +100,11 @@ class Journal:
     def finish(self, info: RunInfo, records: list[Record]) -> None:
         """Merge, sorted by CHECK. The parts go only when the run is complete: until then they are what counts."""
         ordered = sorted(records, key=lambda record: record.check)
-        write(self.directory / "records.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in ordered))
+        figures = [msgspec.json.encode(figure) + b"\n" for record in ordered for figure in record.figures]
+        bare = [msgspec.structs.replace(record, figures=[]) if record.figures else record for record in ordered]
+        write(self.directory / "records.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in bare))
+        if figures:
+            write(self.directory / "figures.jsonl", b"".join(figures))
         self.write_info(info)
         if info.complete:
             for folder in (self.parts, self.inflight, self.points):

@@ -39,6 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATTERN",
         help="implementations, fnmatch, repeatable or comma-separated [all whose framework is installed]",
     )
+    group.addoption("--hingeproof-bench", metavar="DIR", help="run directory of `hingeproof bench run`")
+    group.addoption("--hingeproof-bench-framework", metavar="NAME", help="only the timing cases of this framework")
     group.addoption("--hingeproof-watch-stdin", action="store_true", help="end when standard input does")
 
 

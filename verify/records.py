@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from hingeproof.figures import Training
+
 SCHEMA_VERSION = 1
 
 Verdict = Literal["pass", "fail", "known", "stale", "unsupported", "crash", "timeout", "undecided"]
@@ -83,6 +85,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     worst_ulp: float | None = None
     seed: int = 0
     seconds: float = 0.0
+    note: str = ""
+    figures: list[Training] = []  # moved to figures.jsonl when the run ends
 
 
 class Where(msgspec.Struct, frozen=True):

@@ -44,6 +44,9 @@ HALF = ("float16", "bfloat16")
 LIBRARIES = ("float32", "bfloat16")  # what `ci` looks at in other people's code; `nightly` at all
 
 
+_SOLVES = all(importlib.util.find_spec(p) is not None for p in ("cvxpy", "scipy"))
+
+
 @dataclass(frozen=True)
 class Table:
     """not_applicable: checks left out because the law says nothing about that loss or mode. missing: by framework."""
@@ -95,6 +98,7 @@ def lacking(implementation: Implementation, law: Law) -> str | None:
         "reduction": ({"sum", "mean"} & set(implementation.reductions), "offers no reduction"),
         "weight": ("weight" in implementation.keywords, "its signature has no `weight`"),
         "class_weight": ("class_weight" in implementation.keywords, "its signature has no `class_weight`"),
+        "optimum": (_SOLVES, "cvxpy is not installed, so no optimum is certified (pip install 'hingeproof[svm]')"),
         "margin": ("margin" in implementation.keywords, "its signature has no `margin`"),
         "lengths": (
             all(n in implementation.keywords for n in lengths),
@@ -127,10 +131,11 @@ def _laws(plan: Plan) -> list[Law]:
     return [x for x in LAWS.values() if not plan.laws or any(fnmatchcase(x.name, p) or p == x.group for p in plan.laws)]
 
 
-def says_nothing(law: Law, implementation: Implementation, mode: str) -> bool:
+def says_nothing(law: Law, implementation: Implementation, dtype: str, mode: str) -> bool:
     # under vmap there is one sample a call, so a reduction is not vmapped and would be the eager one again
     reduces = mode == "vmap" and set(law.needs) & {"sum", "mean", "reduction"}
-    return mode not in law.modes or not law.applies(implementation.family) or bool(reduces)
+    other = mode not in law.modes or bool(law.dtypes and dtype not in law.dtypes)
+    return other or not law.applies(implementation.family) or bool(reduces)
 
 
 def build(plan: Plan) -> Table:
@@ -138,13 +143,13 @@ def build(plan: Plan) -> Table:
     checks: list[Check] = []
     not_applicable = 0
     missing: dict[str, int] = {}
-    applies: dict[tuple[str, str, str], bool] = {}
+    applies: dict[tuple[str, str, str, str], bool] = {}
     for implementation in implementations(plan).values():
         absent = missing_packages(implementation)
         for law, dtype, device, mode in combinations(plan, implementation):
-            key = (law.name, implementation.loss, mode)
+            key = (law.name, implementation.loss, dtype, mode)
             if key not in applies:
-                applies[key] = not says_nothing(law, implementation, mode)
+                applies[key] = not says_nothing(law, implementation, dtype, mode)
             if not applies[key]:
                 not_applicable += 1
                 continue

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -> int:
     """Do what was asked and return the exit code. Raises: UsageError."""
+    from hingeproof import drawing
     from hingeproof.estimate import weights
     from hingeproof.journal import Journal
     from hingeproof.progress import Progress
@@ -64,6 +65,8 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
         fail_fast=bool(wanted.fail_fast),
         progress=progress,
     )
+    if outcome.info.complete and not outcome.interrupted:
+        drawing.write(journal, outcome.info)
     code = _report(wanted, outcome, directory)
     if outcome.interrupted:
         _say(f"stopped: nothing judged is lost; to go on: hingeproof verify --resume --out {directory}")

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.binding import LBFGS_STEPS, arrays, bind, milestones, reduction_of
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
+from hingeproof.properties.optimality import Data
 
 BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
 
@@ -41,6 +42,7 @@ class TorchSubject:
 
     gradients = True
     layouts = ("strided", "transposed")
+    label_dtypes = tuple(name for name in LABEL_DTYPES if hasattr(torch, name))  # uint16 and uint32 came with 2.3
 
     @property
     def compiled(self) -> bool:
@@ -188,3 +190,64 @@ def cross_entropy(scores: Array) -> list[tuple[float, float]]:
     value = torch.nn.functional.cross_entropy(x, torch.zeros(len(x), dtype=torch.int64), reduction="none")
     (grad,) = torch.autograd.grad(value.sum(), x)
     return [(float(v), abs(float(g[0]))) for v, g in zip(value.detach(), grad, strict=True)]
+
+
+def train(
+    implementation: Implementation, batch: Batch, data: Data, steps: int, smooth: bool
+) -> list[tuple[int, Array]]:
+    """θ along a training run: averaged SGD with steps 2/(t + 2), or L-BFGS where the loss is smooth."""
+    reduction = reduction_of(implementation)
+    call = bind(implementation, batch, reduction)
+    given = arrays(implementation, batch)
+    targets = None if given.targets is None else torch.from_numpy(given.targets)
+    features, base, ridge = (torch.from_numpy(x) for x in (data.features, data.base, data.ridge))
+
+    class Linear(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.theta = torch.nn.Parameter(torch.zeros(len(ridge), dtype=torch.float64))
+
+        def forward(self) -> Any:
+            scores = torch.tensor_split(base + features @ self.theta, data.inputs, dim=1)
+            loss = call([s if data.vector else s[:, 0] for s in scores], targets, None, None)
+            total = loss.sum() * (batch.size if reduction == "mean" else 1)
+            return data.C * total + (ridge * self.theta**2).sum() / 2
+
+    model = Linear()
+    path: list[tuple[int, Array]] = []
+    marks = milestones(steps)
+    if smooth:
+        lbfgs = torch.optim.LBFGS(
+            model.parameters(),
+            max_iter=1,
+            tolerance_grad=0,
+            tolerance_change=0,
+            max_eval=25,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Any:
+            lbfgs.zero_grad()
+            value = model()
+            value.backward()
+            return value
+
+        for step in range(1, LBFGS_STEPS + 1):
+            lbfgs.step(closure)
+            path.append((step, model.theta.detach().numpy().copy()))
+        return path
+    sgd = torch.optim.SGD(model.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(sgd, lambda t: 2 / (t + 2))
+    # weights ∝ t (Lacoste-Julien, Schmidt and Bach 2012, eq. 6)
+    average = torch.optim.swa_utils.AveragedModel(
+        model, avg_fn=lambda mean, new, seen: mean + (new - mean) * 2 / (seen + 2)
+    )
+    for step in range(1, steps + 1):
+        sgd.zero_grad()
+        model().backward()
+        sgd.step()
+        schedule.step()
+        average.update_parameters(model)
+        if step in marks:
+            path.append((step, average.module.theta.detach().numpy().copy()))
+    return path
