@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from hingeproof.backends.binding import (
-    LBFGS_STEPS, argument_names, arrays, bind, labelled, load, milestones, parameters, reduction_of, written,
+    LBFGS_STEPS,
+    argument_names,
+    arrays,
+    bind,
+    labelled,
+    load,
+    milestones,
+    parameters,
+    reduction_of,
+    written,
 )  # fmt: skip
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
