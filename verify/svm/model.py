@@ -103,10 +103,14 @@ class Model:
     def total(self, rows: Array) -> tuple[list[fmpq], fmpq]:
         """Σ A_r and Σ offset_r over the rows, exactly."""
         values, columns = self.entries(rows)
-        offsets = self.constant * len(rows)
+        return sums(values, columns, self.size), self.offsets(rows)
+
+    def offsets(self, rows: Array) -> fmpq:
+        """Σ offset_r over the rows, exactly."""
+        total = self.constant * len(rows)
         if self.h is not None and len(rows):
-            offsets += sums(self.h[rows], np.zeros(len(rows), np.int64), 1)[0]
-        return sums(values, columns, self.size), offsets
+            total += sums(self.h[rows], np.zeros(len(rows), np.int64), 1)[0]
+        return total
 
     def floats(self, theta: list[fmpq]) -> tuple[Array, Array]:
         """u in floating point, and a rigorous bound of its error (any order of summation; Higham 2002, §3.1)."""
