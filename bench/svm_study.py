@@ -20,7 +20,7 @@ import numpy as np
 
 from hingeproof import svm
 from hingeproof.environment import versions
-from hingeproof.records import Training
+from hingeproof.figures import Training
 from hingeproof.svm.bounds import primal
 from hingeproof.svm.exact import rational, rounded
 from hingeproof.svm.reading import bundled

@@ -101,7 +101,6 @@ def test_every_loss_has_laws_a_formula_and_a_source(loss: Loss) -> None:
 
 
 @pytest.mark.parametrize("loss", [x for x in LOSSES.values() if x.labels_decide], ids=lambda x: x.name)
-@pytest.mark.xfail(reason="the shapes are joined by a space: φ₊(z) = z φ₋(z) = … reads as a product")
 def test_the_formulas_of_two_labels_are_kept_apart(loss: Loss) -> None:
     first, second = loss.latex().split(r"\varphi_{y=-1}")
     assert re.search(r"(,|;|\\quad|\\\\)\s*(\\quad)?\s*$", first), first

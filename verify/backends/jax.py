@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import jax
@@ -12,8 +13,12 @@ import numpy as np
 
 from hingeproof.backends.binding import LBFGS_STEPS, arrays, bind, milestones, reduction_of
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 from hingeproof.properties.optimality import Data
+
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
+_PASSES_KEPT = 24
+_passes = count(1)
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -38,6 +43,7 @@ class JaxSubject:
 
     gradients = True
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def compiled(self) -> bool:
@@ -46,20 +52,27 @@ class JaxSubject:
     def array(self, x: Array) -> jax.Array:
         return jnp.asarray(x)
 
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        with jax.enable_x64(self.dtype == "float64"), jax.default_device(jax.devices(self._platform)[0]):
+        with enable_x64(self._wide), jax.default_device(jax.devices(self._platform)[0]):
             return self._run(batch, reduction, cotangent)
+
+    @property
+    def _wide(self) -> bool:
+        return self.dtype == "float64" or self.mode == "x64"
 
     @property
     def _platform(self) -> str:
         return "gpu" if self.device == "cuda" else "cpu"
 
     def _run(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
-        raw = arrays(batch)
+        raw = arrays(self.implementation, batch)
         self.given = raw.present
         inputs = tuple(self.array(x) for x in raw.inputs)
         targets = raw.targets
-        if targets is not None and targets.dtype == np.int64 and self.dtype != "float64":
+        if targets is not None and targets.dtype == np.int64 and not self._wide:
             targets = targets.astype(np.int32)  # what JAX makes of it outside x64, said here
         targets, weight, class_weight = (
             None if x is None else self.array(x) for x in (targets, raw.weight, raw.class_weight)
@@ -89,6 +102,9 @@ class JaxSubject:
 
                 def of(*xs: Any) -> Any:
                     return call(xs, targets, weight, class_weight)
+
+                if self.mode == "remat":
+                    of = jax.checkpoint(of)
 
                 if self.mode == "forward":
                     value, slope = jax.jvp(of, inputs, tangent)
@@ -127,6 +143,9 @@ def _per_sample(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> JaxSubject:
+    # what JAX compiled for earlier passes is some 40 MB each, and never let go by itself
+    if next(_passes) % _PASSES_KEPT == 0:
+        jax.clear_caches()
     return JaxSubject(implementation, dtype, device, mode)
 
 
@@ -148,7 +167,7 @@ def train(
 
     reduction = reduction_of(implementation)
     call = bind(implementation, batch, reduction)
-    with jax.enable_x64(True):
+    with enable_x64(True):
         given = arrays(batch)
         targets = None if given.targets is None else jnp.asarray(given.targets)
         features, base, ridge = (jnp.asarray(x) for x in (data.features, data.base, data.ridge))

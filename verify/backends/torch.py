@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from hingeproof.backends.binding import LBFGS_STEPS, arrays, bind, milestones, reduction_of
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 from hingeproof.properties.optimality import Data
 
 BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
@@ -40,6 +42,7 @@ class TorchSubject:
 
     gradients = True
     layouts = ("strided", "transposed")
+    label_dtypes = tuple(name for name in LABEL_DTYPES if hasattr(torch, name))  # uint16 and uint32 came with 2.3
 
     @property
     def compiled(self) -> bool:
@@ -58,8 +61,11 @@ class TorchSubject:
             return np.asarray(x.contiguous().view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
         return np.asarray(x.numpy())
 
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        raw = arrays(batch)
+        raw = arrays(self.implementation, batch)
         self.given = raw.present
         inputs = [self.array(x) for x in raw.inputs]
         targets, weight, class_weight = (
@@ -73,11 +79,16 @@ class TorchSubject:
         if self.mode == "forward":
             return self._forward(call, inputs, targets, weight, batch)
         wants = cotangent is not None
+        if self.mode == "func_grad" and wants:
+            return self._functional(call, inputs, targets, weight, cotangent)
         upstream = np.ones(()) if cotangent is None else cotangent
         for x in inputs:
             x.requires_grad_(wants)
-        with torch.set_grad_enabled(wants):
-            value = call(inputs, targets, weight)
+        with torch.set_grad_enabled(wants), self._surroundings():
+            if self.mode == "checkpoint":
+                value = checkpoint(lambda *xs: call(list(xs), targets, weight), *inputs, use_reentrant=False)
+            else:
+                value = call(inputs, targets, weight)
         if not isinstance(value, torch.Tensor):
             return Output(value=np.asarray(value), dtype="")
         judged = wants and value.shape == upstream.shape
@@ -105,6 +116,29 @@ class TorchSubject:
         upstream = self.array(cotangent).to(value.dtype)
         grads = torch.autograd.grad(value, inputs, upstream, allow_unused=True)
         return tuple(self.back(torch.zeros_like(x) if g is None else g) for x, g in zip(inputs, grads, strict=True))
+
+    @contextlib.contextmanager
+    def _surroundings(self) -> Iterator[None]:
+        """What stands around the call: automatic mixed precision, or a second thread."""
+        if self.mode == "autocast":
+            with torch.autocast(self.device, dtype=torch.bfloat16):
+                yield
+        elif self.mode == "threads":
+            torch.set_num_threads(2)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(1)
+        else:
+            yield
+
+    def _functional(self, call: Any, inputs: list[Any], targets: Any, weight: Any, cotangent: Any) -> Output:
+        """The gradient by torch.func.vjp, of which torch.func.grad is the case of a scalar."""
+        value, pull = torch.func.vjp(lambda *xs: call(list(xs), targets, weight), *inputs)
+        grads = None
+        if isinstance(value, torch.Tensor) and value.shape == cotangent.shape:
+            grads = tuple(self.back(g) for g in pull(self.array(cotangent).to(value.dtype)))
+        return Output(value=self.back(value), dtype=str(value.dtype).removeprefix("torch."), gradients=grads)
 
     def _forward(self, call: Any, inputs: list[Any], targets: Any, weight: Any, batch: Batch) -> Output:
         tangents = tuple(self.array(t) for t in batch.tangent)
