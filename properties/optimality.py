@@ -407,15 +407,11 @@ STEPS, CONVERGED, SMOOTH = 2_000, 1e-3, 1e-8
 def training(case: Case) -> Judgement:
     """Trained by its framework's own optimiser it ends near the certified optimum, or its row says not reached, never below."""
     out = Judgement()
-    train = case.pool.get("train")
-    if train is None:
-        out.leave_out("no optimiser for this framework is installed")
-        return out
     optimum, trial = trials(case)[-1]
     problem = optimum.problem
     smooth = problem.loss.aggregate == "sum" and all(p.smoothness is not None for p in problem.loss.shapes.values())
     try:
-        path = train(case.subject.implementation, trial.batch, Data.of(problem), STEPS, smooth)
+        path = case.pool["train"](case.subject.implementation, trial.batch, Data.of(problem), STEPS, smooth)
     except Exception as error:  # as in Case.call: what an implementation raises is the finding
         if ours(error):
             raise

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from hingeproof.backends.binding import LBFGS_STEPS, arrays, bind, milestones, reduction_of
+from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.training import LBFGS_STEPS, milestones, reduction_of
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 from hingeproof.properties.optimality import Data
@@ -198,7 +199,7 @@ def train(
     """θ along a training run: averaged SGD with steps 2/(t + 2), or L-BFGS where the loss is smooth."""
     reduction = reduction_of(implementation)
     call = bind(implementation, batch, reduction)
-    given = arrays(batch)
+    given = arrays(implementation, batch)
     targets = None if given.targets is None else torch.from_numpy(given.targets)
     features, base, ridge = (torch.from_numpy(x) for x in (data.features, data.base, data.ridge))
 
