@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from hingeproof import __version__
-from hingeproof.figures import Curve, Figure, History, SvmPicture, UlpError
+from hingeproof.figures import Curve, Figure, History, SvmPicture, Training, UlpError
 from hingeproof.records import RunInfo
 from hingeproof.reports import charts
 from hingeproof.reports.compare import EXIT_WORSE, Difference
@@ -300,7 +300,7 @@ def _key(figure: Figure) -> tuple[str, ...]:
         return ("curve", figure.loss, str(figure.label))
     if isinstance(figure, UlpError):
         return ("ulp", figure.implementation, figure.loss, str(figure.low), str(figure.high))
-    return (type(figure).__name__, figure.name)
+    return (type(figure).__name__, figure.check if isinstance(figure, Training) else figure.name)
 
 
 Item = tuple[str, str, list[str]]

@@ -14,7 +14,8 @@ import pytest
 from hingeproof import properties
 from hingeproof.backends import MODES
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.implementation import DTYPES, FRAMEWORKS, every_parameter
+from hingeproof.engine import REFERENCES
+from hingeproof.implementation import DTYPES, every_parameter
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of
@@ -23,7 +24,7 @@ from hingeproof.reference_impls.losses import LOSSES, Loss, rational
 
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
-frameworks = pytest.mark.parametrize("framework", FRAMEWORKS)
+frameworks = pytest.mark.parametrize("framework", REFERENCES)
 FOLDER = Path(properties.__file__ or "").parent
 
 # Where the laws' code asks for a name, and why that is no fact of the loss that could be derived instead.
