@@ -238,7 +238,12 @@ class _Search:
         self.say(f"{guess.solver}: the optimum lies in [{rounded(self.best[0]):.12g}, {rounded(self.best[1]):.12g}]")
 
     def _not_separable(self) -> Result | None:
-        farkas = not_separable(self.model, self.deadline)
+        model, deadline = self.model, self.deadline
+        need = cost.float_stage(model) + cost.exact_stage(cost.most_equations(model), cost.bits(model))
+        if deadline is None or need < min(1.0, self._left()):
+            farkas = not_separable(model, deadline)
+        else:
+            farkas = within(deadline, lambda: not_separable(model, deadline))
         return None if farkas is None else _infeasible(self.model, farkas, self.solver, self.seconds)
 
 
