@@ -96,7 +96,8 @@ def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Row]:
         if ours.startswith(f"{framework}.") and (framework, phase) != ("numpy", "both")
     ]
     subjects = {name: subject(*name) for name in names if name not in done}
-    large = {name: too_large(s.case, surroundings.memory()) for name, s in subjects.items()}
+    # three processes hold their arrays at once
+    large = {name: too_large(s.case, surroundings.memory() // 3) for name, s in subjects.items()}
     gate = Gate(*prepare("impl:theirs", "impl:ours", 1), Limits(most_pairs=Limits().pairs))
     found = gate.stage([s for name, s in subjects.items() if not large[name]], _say)
     load = surroundings.volatile()["load"].split()[0]
