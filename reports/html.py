@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from hingeproof import __version__
-from hingeproof.figures import Curve, Figure, History, SvmPicture, UlpError
+from hingeproof.figures import Curve, Figure, History, SvmPicture, Training, UlpError
 from hingeproof.records import RunInfo
 from hingeproof.reports import charts
 from hingeproof.reports.compare import EXIT_WORSE, Difference
@@ -74,7 +74,9 @@ def _hash(text: str) -> str:
 # -- one run or several ----------------------------------------------------------------------------------------
 
 
-def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, home: str = "") -> str:
+def of_runs(
+    told: Sequence[Told], statements: Mapping[str, str], *, home: str = "", heading: str = "hingeproof report"
+) -> str:
     """Return the page of one run or several."""
     verified = [run for run in told if run.info is not None]
     several = len(told) > 1
@@ -100,7 +102,7 @@ def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, home: str = 
     ]
     return page(
         title=f"hingeproof: {sentence(told[0])}" if not several else f"hingeproof: {len(told)} runs",
-        heading="hingeproof report",
+        heading=heading,
         home=home,
         verdicts=[_verdict(run) for run in told],
         sections=sections,
@@ -161,7 +163,7 @@ def _matrix(place: int, name: str, summary: Summary) -> dict[str, Any]:
                     "verdict": cell.worst,
                     "text": sign.sign if quiet else f"{sign.sign} {count:,}",
                     "anchor": anchors.get((row.implementation, row.loss, group), ""),
-                    "label": f"{count:,} {sign.word}: {row.implementation}, {group}",
+                    "label": f"{sign.word}: {row.implementation}, {group}",
                 }
             )
         bad = (row.implementation, row.loss) in guilty
@@ -276,6 +278,17 @@ def _figures(told: Sequence[Told]) -> list[dict[str, Any]]:
             "open": True,
         },
         {
+            "key": "training",
+            "title": "Training against the certified optimum",
+            "note": "How far above the certified optimum a framework's own optimiser is, and the margin it reached.",
+            "pictures": [
+                (charts.training(r), r.title, [f"{r.optimiser}: {r.check}"])
+                for r in records
+                if isinstance(r, Training) and r.steps
+            ],
+            "open": False,
+        },
+        {
             "key": "times",
             "title": "Timings against the roof",
             "note": "Median of blocks with its 99 % interval. The dashed mark is the roof: the time that copying the "
@@ -300,6 +313,8 @@ def _key(figure: Figure) -> tuple[str, ...]:
         return ("curve", figure.loss, str(figure.label))
     if isinstance(figure, UlpError):
         return ("ulp", figure.implementation, figure.loss, str(figure.low), str(figure.high))
+    if isinstance(figure, Training):
+        return ("training", figure.check, figure.title)
     return (type(figure).__name__, figure.name)
 
 

@@ -30,6 +30,7 @@ app.add_typer(listing, name="list")
 app.add_typer(svm, name="svm")
 app.command()(reporting.report)
 app.command()(reporting.diff)
+app.command()(reporting.publish)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

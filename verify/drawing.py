@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from hingeproof.figures import Figure
+from hingeproof.figures import Curve, Figure, UlpError
 from hingeproof.journal import Journal
 from hingeproof.journal import write as write_whole
 from hingeproof.records import RunInfo
@@ -26,8 +26,15 @@ def write(journal: Journal, info: RunInfo) -> None:
     figures: list[Figure] = list(curves(i.loss for i in implementations(info.plan).values()))
     if info.plan.profile in ENVELOPES:
         figures += _envelopes(journal)
-    data = b"".join(msgspec.json.encode(figure) + b"\n" for figure in figures)
-    write_whole(journal.directory / "figures.jsonl", data)
+    path = journal.directory / "figures.jsonl"
+    kept = [line for line in path.read_bytes().splitlines() if line and not _ours(line)] if path.exists() else []
+    lines = [*kept, *(msgspec.json.encode(figure) for figure in figures)]
+    write_whole(path, b"".join(line + b"\n" for line in lines))
+
+
+def _ours(line: bytes) -> bool:
+    """Whether a figure is of a kind that is drawn here; laws write others."""
+    return isinstance(msgspec.json.decode(line, type=Figure), Curve | UlpError)
 
 
 def _envelopes(journal: Journal) -> list[Figure]:

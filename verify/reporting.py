@@ -1,4 +1,4 @@
-"""`hingeproof report` and `hingeproof diff`: read runs, write every rendering that was asked for, exit by the worst."""
+"""`hingeproof report`, `diff` and `publish`: read runs, write every rendering that was asked for, exit by the worst."""
 
 from __future__ import annotations
 
@@ -153,6 +153,28 @@ def diff(
     raise typer.Exit(d.exit_code)
 
 
+def publish(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run directories of any kind and age.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="The site's folder: new, empty, or an earlier site.")],
+    quiet: Quiet = False,
+) -> None:
+    """Write a static site over runs: index, a page a run, loss and implementation, history. No server is needed."""
+    from hingeproof.reports import load, site
+
+    names = load.distinct_names([Path(run) for run in runs])
+    told = [
+        msgspec.structs.replace(_unreadable(load.run, Path(run)), name=name)
+        for run, name in zip(runs, names, strict=True)
+    ]
+    files = site.pages(told, _statements())
+    try:
+        _guarded("--out", out, lambda: site.write(files, Path(out)))
+    except FileExistsError:
+        raise UsageError(f"--out {out} holds something that is no site of hingeproof: name another folder") from None
+    if not quiet:
+        print(f"{len(files):,} pages over {len(told):,} runs: {Path(out) / 'index.html'}")
+
+
 def _statements() -> Mapping[str, str]:
     """Return what each law says. Imports the catalogue, hence no earlier than it is wanted."""
     from hingeproof.properties.catalogue import LAWS
@@ -219,6 +241,8 @@ def _write(option: str, target: str, content: str | bytes) -> None:
 def _guarded(option: str, target: str, write: Callable[[], None]) -> None:
     try:
         write()
+    except FileExistsError:
+        raise
     except OSError as error:
         raise UsageError(f"{option} {target} cannot be written: {error.strerror}") from None
 
