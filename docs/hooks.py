@@ -1,4 +1,4 @@
-"""What the site takes from the code: the reference pages from the catalogue, figures and examples from the definitions."""
+"""What the site takes from the code: reference pages from the catalogue, figures and examples from definitions."""
 
 from __future__ import annotations
 
@@ -46,10 +46,8 @@ def losses_page() -> str:
         for loss in LOSSES.values()
     ]
     head = "| loss | name | parameters | φ(z) | margin z |\n|---|---|---|---|---|\n"
-    return (
-        f"# Losses\n\nA loss is `margin map → φ → aggregate → reduce`; all facts are derived from φ.\n\n{head}"
-        + "\n".join(rows)
-    )
+    intro = "# Losses\n\nA loss is `margin map → φ → aggregate → reduce`; all facts are derived from φ.\n\n"
+    return intro + head + "\n".join(rows)
 
 
 def loss_page(loss: Loss) -> str:
@@ -68,7 +66,7 @@ def loss_page(loss: Loss) -> str:
         f"Source: {prose(loss.source)}.",
         "## Derived from φ",
         "| fact | value |\n|---|---|\n" + "\n".join(facts),
-        "Where φ depends on the label or facts differ, values are given label by label.",
+        *(["Where two values stand, they are those of φ for y = +1 and for y = −1."] if len(made) > 1 else []),
         "## Implementations that hingeproof knows",
         ", ".join(implementations),
         f"## The {len(laws)} laws and promises that apply",
@@ -140,11 +138,6 @@ def live_example(name: str, *samples: str) -> str:
     mean = sum(values[1:], values[0]) / len(values)
     head = "| score s | label y | margin z = y s | loss φ(z), exact | φ′(z) |\n|---|---|---|---|---|\n"
     return head + "\n".join(rows) + f"\n\nTheir mean is {mean} = {int(mean.p) / int(mean.q):g}."
-
-
-def live_count(what: str) -> str:
-    """Return how many there are."""
-    return str({"losses": len(LOSSES), "laws": len(LAWS), "implementations": len(IMPLEMENTATIONS)}[what])
 
 
 LIVE: dict[str, Callable[..., str]] = {"curve": live_curve, "example": live_example}

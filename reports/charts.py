@@ -192,11 +192,14 @@ def _ends(line: Line, level: float, x: Scale, y: Scale) -> list[svg.Point]:
     if not norm or not math.isfinite(norm) or not math.isfinite(b):
         return []
     # through the point of the line nearest the picture's middle, as far as the picture is wide in each direction
+    u1, u2 = w1 / norm, w2 / norm
     middle = ((x.low + x.high) / 2, (y.low + y.high) / 2)
-    away = (w1 * middle[0] + w2 * middle[1] + b) / norm**2
-    foot = (middle[0] - w1 * away, middle[1] - w2 * away)
-    far = 2 * (x.high - x.low + y.high - y.low) / norm
-    return [(x(foot[0] + s * -w2 * far), y(foot[1] + s * w1 * far)) for s in (-1, 1)]
+    away = u1 * middle[0] + u2 * middle[1] + b / norm
+    far = 2 * (x.high - x.low + y.high - y.low)
+    if abs(away) > 10 * far:
+        return []  # nowhere near the picture
+    foot = (middle[0] - u1 * away, middle[1] - u2 * away)
+    return [(x(foot[0] - s * u2 * far), y(foot[1] + s * u1 * far)) for s in (-1, 1)]
 
 
 def training(record: Training) -> str:

@@ -79,7 +79,9 @@ def write(files: Mapping[str, str], directory: Path) -> None:
 def slug(name: str) -> str:
     """Return a file name for a name: itself where it is harmless, else what is harmless of it and a checksum."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:80].strip(".-")
-    return safe if safe == name else f"{safe}-{zlib.crc32(name.encode('utf-8', 'surrogatepass')):08x}".lstrip("-")
+    return (
+        safe if safe and safe == name else f"{safe}-{zlib.crc32(name.encode('utf-8', 'surrogatepass')):08x}".lstrip("-")
+    )
 
 
 def _started(run: Told) -> str:
