@@ -143,7 +143,8 @@ def command(info: RunInfo, record: Record, only: Record | None) -> str:
     if user is not None:
         words += [user.target, "--loss", user.loss, "--framework", user.framework]
         words += ["--grad", user.grad] if user.grad else []
-        words += ["--contract", "strict"] if user.strict else []
+        contract = [*(["strict"] if user.strict else []), *(f"{k}={v}" for k, v in user.contract)]
+        words += ["--contract", ",".join(contract)] if contract else []
     elif only is not None:
         words.append(only.implementation)
     return shlex.join([*words, "--law", record.law, *_settings(info)])

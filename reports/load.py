@@ -197,6 +197,7 @@ def as_data(told: Sequence[Told]) -> dict[str, Any]:
 
 _NOTHING = Summary(
     verdicts={}, frameworks={}, groups=(), rows=(), findings=(), more_findings={}, selections=(), conventions=(),
-    unsupported=(), undecided=(), known=(), thin=(), implementations=(), without_gradients=(), worst_ulp={}, not_run=0,
+    notes=(), unsupported=(), undecided=(), known=(), thin=(), implementations=(), without_gradients=(), worst_ulp={},
+    not_run=0,
     exit_code=exit_code({}, strict=False),
 )  # fmt: skip

@@ -89,6 +89,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     more_findings: dict[str, int]
     selections: tuple[Selection, ...]
     conventions: tuple[Shared, ...]
+    notes: tuple[Shared, ...]
     unsupported: tuple[Shared, ...]
     undecided: tuple[Shared, ...]
     known: tuple[Shared, ...]
@@ -190,6 +191,7 @@ class Tally:
         self.found: dict[tuple[str, str, Verdict, str], _Found] = {}
         self.passes: dict[tuple[str, str, str, str, str, str], dict[str, int]] = {}
         self.conventions: _Texts = {}
+        self.notes: _Texts = {}
         self.unsupported: _Texts = {}
         self.undecided: _Texts = {}
         self.known: _Texts = {}
@@ -213,6 +215,8 @@ class Tally:
             self._selected(r)
         if r.convention:
             self._said(self.conventions, r.law, r.convention, r)
+        if r.note:
+            self._said(self.notes, r.law, r.note, r)
         if r.thin:
             self._said(self.thin, "", ", ".join(sorted(r.thin)), r)
         if verdict == "pass":
@@ -283,6 +287,7 @@ class Tally:
             more_findings=dict(sorted(self.more.items())),
             selections=self._selections(),
             conventions=_shared(self.conventions),
+            notes=_shared(self.notes),
             unsupported=_shared(self.unsupported),
             undecided=_shared(self.undecided),
             known=_shared(self.known),

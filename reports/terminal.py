@@ -13,7 +13,9 @@ from hingeproof.reports.page import SIGNS, Page
 from hingeproof.reports.summary import FINDINGS, Cell, Row, Selection, Shared, Summary, summarise
 from hingeproof.reports.text import names, number, one_line, shorten
 
-EXTRAS = ("torch", "jax", "optax", "sklearn")
+EXTRAS = (
+    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx", "tensorflow", "paddle",
+)  # fmt: skip
 REASON = 240  # characters of a reason: it may be a whole exception
 CELL = 4  # columns for a sign and a count
 
@@ -33,6 +35,7 @@ def render_summary(info: RunInfo, summary: Summary, statements: Mapping[str, str
     _matrix(page, summary)
     _kink(page, summary)
     _shared(page, summary, "Conventions (documented or chosen, not failures)", summary.conventions)
+    _shared(page, summary, "Measured, not judged", summary.notes)
     _shared(page, summary, "Known deviations", summary.known)
     _shared(page, summary, "Not tested (unsupported)", summary.unsupported)
     _shared(page, summary, "Undecided", summary.undecided)

@@ -39,6 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATTERN",
         help="implementations, fnmatch, repeatable or comma-separated [all whose framework is installed]",
     )
+    group.addoption("--hingeproof-bench", metavar="DIR", help="run directory of `hingeproof bench run`")
+    group.addoption("--hingeproof-bench-framework", metavar="NAME", help="only the timing cases of this framework")
     group.addoption("--hingeproof-watch-stdin", action="store_true", help="end when standard input does")
 
 
@@ -64,10 +66,13 @@ def _verdicts(config: pytest.Config) -> Verdicts:
             journal = Journal(Path(directory))
             config.stash[_VERDICTS] = Verdicts(journal.info().plan, journal, worker)
         else:
+            from hingeproof.deviations import shipped
+
             plan = Plan(
                 patterns=tuple(p for text in config.getoption("hingeproof_select") for p in text.split(",") if p),
                 profile=config.getoption("hingeproof_profile"),
                 seed=config.getoption("hingeproof_seed"),
+                deviations=shipped(),
             )
             config.stash[_VERDICTS] = Verdicts(plan, None, worker)
     return config.stash[_VERDICTS]

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from hingeproof.contracts import optax, references, sklearn, torch
+from hingeproof.contracts import (
+    jax,
+    jaxopt,
+    keras,
+    mlx,
+    numpy,
+    optax,
+    paddle,
+    rax,
+    references,
+    river,
+    sklearn,
+    tensorflow,
+    torch,
+    torchmetrics,
+)
 from hingeproof.implementation import Implementation
 
+LIBRARIES = (
+    references, torch, jax, numpy, optax, jaxopt, keras, torchmetrics, sklearn, river, mlx, rax, paddle, tensorflow,
+)  # fmt: skip
+
 IMPLEMENTATIONS: dict[str, Implementation] = {
-    implementation.name: implementation
-    for library in (references, torch, optax, sklearn)
-    for implementation in library.IMPLEMENTATIONS
+    implementation.name: implementation for library in LIBRARIES for implementation in library.IMPLEMENTATIONS
 }

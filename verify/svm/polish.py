@@ -39,11 +39,24 @@ class Failure:
     z: Array
 
 
+def equations(model: Model, theta: Array, p: Array) -> int:
+    """How many a first exact solve near the float candidate has."""
+    if model.kappa > 0:
+        return model.size
+    return min(len(split(model, _start(model, theta, p)).edge), model.size)
+
+
+def _start(model: Model, theta: Array, p: Array) -> Array:
+    u, unit = model.A @ theta + model.offset, _unit(model, p)
+    z: Array = u / (rounded(model.kappa) * unit) if model.kappa > 0 else p / unit + u
+    return z
+
+
 def polish(model: Model, theta: Array, p: Array, *, deadline: float | None) -> Point | None:
     """Return an exact optimum near the float candidate, or None."""
     u = model.A @ theta + model.offset
     unit = _unit(model, p)
-    z = u / (rounded(model.kappa) * unit) if model.kappa > 0 else p / unit + u
+    z = _start(model, theta, p)
     weight = p / unit
     trouble: set[int] = set()
     seen: set[bytes] = set()

@@ -1,0 +1,192 @@
+"""How often the gate cries wolf, and how often it sees a slow-down, beside what people use instead.
+
+    python -m hingeproof.bench.gate_power --out bench/results/gate_power.jsonl
+
+Identical code (A/A) and planted slow-downs of 3, 5 and 10 % (planted.py), each trial judged three ways: by the paired
+gate as `hingeproof bench gate` runs it, by pytest-benchmark's own `--benchmark-compare-fail` on one run before and one
+after, and by Mann–Whitney's test on the rounds of those two runs. A trial is a line; the file is resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from hingeproof.bench import surroundings
+from hingeproof.bench.gate import Gate, Limits, Subject, decide
+from hingeproof.bench.records import Case
+from hingeproof.bench.session import lines
+from hingeproof.bench.sides import prepare
+from hingeproof.bench.statistics import clopper_pearson
+from hingeproof.implementation import Implementation
+
+N = 100_000
+LEVEL = 0.01  # of Mann–Whitney's test, one-sided
+WISHED = {0: 60, 5: 30, 10: 30, 3: 30}  # trials by planted percent
+TOOLS = ("paired gate", "compare-fail median:5%", "compare-fail mean:5%", "Mann–Whitney")
+_TEST = """
+import os
+import numpy as np
+from hingeproof.bench import planted
+
+f = getattr(planted, os.environ["PLANTED"])
+random = np.random.default_rng(0)
+s = random.standard_normal({n}, dtype=np.float32)
+y = np.where(random.random({n}) < 0.5, np.float32(-1), np.float32(1))
+
+
+def test_hinge(benchmark):
+    benchmark(f, s, y)
+"""
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One trial: what was planted (percent), and who called it a regression."""
+
+    planted: int
+    gate: str  # the verdict
+    effect: float | None
+    low: float | None
+    floor: float | None
+    pairs: int
+    gate_seconds: float
+    compare_median: bool
+    compare_mean: bool
+    mann_whitney: bool
+    before: float
+    after: float
+    load: str
+    environment: str
+
+
+def implementation(percent: int) -> Implementation:
+    target = f"hingeproof.bench.planted:slower_{percent}"
+    return Implementation(
+        name=target, framework="numpy", loss="hinge", target=target, keywords={"reduction": "reduction"}, user=True
+    )
+
+
+def by_gate(percent: int, seed: int) -> tuple[str, float | None, float | None, float | None, int, float]:
+    """The paired gate's verdict on a planted slow-down."""
+    case = Case(
+        implementation="hingeproof.bench.planted", loss="hinge", framework="numpy", dtype="float32", n=N, k=1,
+        phase="forward", mode="eager", device="cpu",
+    )  # fmt: skip
+    sides = prepare("impl:hingeproof.bench.planted:slower_0", f"impl:hingeproof.bench.planted:slower_{percent}", 1)
+    began = time.monotonic()
+    (verdict,), _ = decide(
+        Gate(*sides, Limits(), seed=seed), [Subject(case, implementation(0), implementation(percent))]
+    )
+    j = verdict.judged
+    took = time.monotonic() - began
+    if j is None:
+        return verdict.verdict, None, None, None, verdict.pairs, took
+    return verdict.verdict, j.effect, j.low, j.floor, verdict.pairs, took
+
+
+def by_pytest_benchmark(percent: int) -> tuple[bool, bool, bool, float, float]:
+    """`--benchmark-compare-fail` by median (the tool itself) and mean (its rule), and Mann–Whitney on the rounds."""
+    from scipy.stats import mannwhitneyu
+
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "test_planted.py").write_text(_TEST.format(n=N))
+        codes = []
+        for name, extra in (("0", ()), (str(percent), ("--benchmark-compare", "--benchmark-compare-fail=median:5%"))):
+            command = [
+                *(sys.executable, "-m", "pytest", "-q", "-p", "pytest_benchmark.plugin", "-pno:cacheprovider"),
+                *("--rootdir", folder, "-c", os.devnull, "--benchmark-storage", f"file://{folder}/saved"),
+                *("--benchmark-save-data", "--benchmark-autosave", *extra, "test_planted.py"),
+            ]  # fmt: skip
+            environment = os.environ | {"PLANTED": f"slower_{name}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode != 0 and "has regressed" not in done.stdout + done.stderr:
+                raise RuntimeError(f"pytest-benchmark ended with {done.returncode}: {done.stdout[-500:]}")
+            codes.append(done.returncode)
+        before, after = (
+            json.loads(path.read_text())["benchmarks"][0]["stats"]["data"]
+            for path in sorted(Path(folder, "saved").rglob("*.json"))
+        )
+    slower = statistics.median(after) > statistics.median(before)
+    whitney = slower and mannwhitneyu(after, before, alternative="greater").pvalue < LEVEL
+    mean = statistics.fmean(after) > 1.05 * statistics.fmean(before)
+    return codes[1] != 0, mean, bool(whitney), statistics.median(before), statistics.median(after)
+
+
+def trial(percent: int, seed: int) -> Trial:
+    verdict, effect, low, floor, pairs, took = by_gate(percent, seed)
+    median, mean, whitney, before, after = by_pytest_benchmark(percent)
+    return Trial(
+        planted=percent, gate=verdict, effect=effect, low=low, floor=floor, pairs=pairs, gate_seconds=round(took, 2),
+        compare_median=median, compare_mean=mean, mann_whitney=whitney, before=before, after=after,
+        load=surroundings.volatile()["load"], environment=surroundings.hashed(surroundings.comparable(1)),
+    )  # fmt: skip
+
+
+def due(done: Sequence[Trial], wished: dict[int, int]) -> int | None:
+    """The percent that lags furthest behind what was wished for; None when all is done."""
+    share = {p: sum(t.planted == p for t in done) / n for p, n in wished.items() if n}
+    percent = min(share, key=lambda p: share[p])
+    return percent if share[percent] < 1 else None
+
+
+def summary(done: Sequence[Trial]) -> str:
+    """A Markdown table: how often each tool spoke of a regression, with exact 95 % bounds of the runs really made."""
+    says = {
+        TOOLS[0]: lambda t: t.gate == "regression", TOOLS[1]: lambda t: t.compare_median,
+        TOOLS[2]: lambda t: t.compare_mean, TOOLS[3]: lambda t: t.mann_whitney,
+    }  # fmt: skip
+    planted = sorted({t.planted for t in done})
+    head = "| called a regression | " + " | ".join(f"{p} % planted" if p else "identical code" for p in planted) + " |"
+    out = [head, "|---" * (len(planted) + 1) + "|"]
+    for tool, said in says.items():
+        cells = []
+        for p in planted:
+            trials = [t for t in done if t.planted == p]
+            hits = sum(map(said, trials))
+            low, high = clopper_pearson(hits, len(trials))
+            cells.append(f"{hits} of {len(trials)} ({100 * low:.1f}–{100 * high:.1f} %)")
+        out.append(f"| {tool} | " + " | ".join(cells) + " |")
+    took = sorted(t.gate_seconds for t in done)
+    loads = [float(t.load.split()[0]) for t in done]
+    out += [
+        "",
+        f"{len(done)} trials; in brackets the 95 % Clopper–Pearson bounds. The gate took a median of "
+        f"{statistics.median(took):.0f} s a trial, {took[-1]:.0f} s at most; the machine's load was "
+        f"{min(loads):.1f} to {max(loads):.1f}.",
+    ]
+    return "\n".join(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="JSON Lines, a trial a line; resumed where it exists")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    parser.add_argument("--summary", action="store_true", help="only print the table of what is there")
+    given = parser.parse_args()
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    while not given.summary and time.monotonic() - began < given.seconds:
+        done = lines(given.out, Trial)
+        percent = due(done, WISHED)
+        if percent is None:
+            break
+        found = trial(percent, len(done))
+        with given.out.open("ab") as file:
+            file.write(msgspec.json.encode(found) + b"\n")
+        print(f"{len(done) + 1}: {percent} % planted: {found.gate} in {found.gate_seconds:.0f} s", file=sys.stderr)
+    done = lines(given.out, Trial)
+    print(summary(done) if done else "no trials yet")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""`hingeproof bench gate`: which cases, on which sides, what is written and shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hingeproof.bench import asked
+from hingeproof.bench.cases import cases, chosen
+from hingeproof.bench.gate import Gate, Limits, Samples, Subject, Verdict, decide
+from hingeproof.bench.records import BenchPlan, Case
+from hingeproof.bench.session import Session
+from hingeproof.bench.show import columns
+from hingeproof.bench.sides import Side
+from hingeproof.errors import FINDING, GOOD, INVALID, NOTHING, UNDECIDED, UsageError
+from hingeproof.implementation import Implementation
+from hingeproof.journal import write
+
+
+class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A verdict as it is written. Effects are fractions: 0.05 is five percent slower than the base."""
+
+    case: str
+    fields: Case
+    base: str
+    head: str
+    verdict: str
+    reason: str = ""
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    floor: float | None = None
+    smallest: float | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+    repeated_effect: float | None = None
+    repeated_low: float | None = None
+    pairs: int = 0
+    blocks: int = 0
+    base_seconds: float | None = None
+
+
+class PairRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Raw blocks of one process pair in the order they were run: seconds a call, by lane."""
+
+    case: str
+    stage: str
+    pair: int
+    loops: int
+    blocks: dict[str, list[float]]
+
+
+def subjects(given: Mapping[str, Any], base: Side, head: Side) -> tuple[BenchPlan, list[Subject]]:
+    """The cases, with what each side calls. Raises: UsageError where the sides compute different losses."""
+    if base.kind != "impl":
+        plan = asked.plan(given)
+        found = chosen(plan)
+        return plan, [Subject(c, found[c.implementation], found[c.implementation]) for c in _timed(plan)]
+    if given.get("patterns"):
+        raise UsageError("impl: names what is compared: leave the implementations out")
+    plans = [asked.plan({**given, "patterns": [side.implementation]}) for side in (base, head)]
+    ours, theirs = (_only(plan, side) for plan, side in zip(plans, (base, head), strict=True))
+    if ours.loss != theirs.loss:
+        raise UsageError(f"{base.text} computes {ours.loss}, {head.text} computes {theirs.loss}: compare the same loss")
+    there = {_where(c): c for c in _timed(plans[1])}
+    pairs = []
+    for case in _timed(plans[0]):
+        twin = there.get(_where(case))
+        if twin is not None:
+            pairs.append(Subject(case, ours, theirs))
+    return plans[0], pairs
+
+
+def _timed(plan: BenchPlan) -> list[Case]:
+    return [c for c in cases(plan) if c.phase != "compile" and c.layout == "contiguous" and c.cache == "warm"]
+
+
+def _only(plan: BenchPlan, side: Side) -> Implementation:
+    found = chosen(plan)
+    if len(found) != 1:
+        raise UsageError(f"{side.text} names {len(found)} implementations: give one by its full name")
+    return next(iter(found.values()))
+
+
+def _where(case: Case) -> tuple[object, ...]:
+    """Two implementations are compared on the same arrays; eager with eager and compiled with compiled."""
+    return (case.dtype, case.n, case.k, case.phase, case.mode != "eager", case.device, case.inside)
+
+
+def execute(
+    session: Session,
+    plan: BenchPlan,
+    todo: Sequence[Subject],
+    base: Side,
+    head: Side,
+    limits: Limits,
+    *,
+    counted: bool = False,
+) -> tuple[list[GateRow], int]:
+    """Run the gate, write its records, and return them with the exit code (without --strict). counted: by callgrind."""
+    info = session.begin(plan, sys.argv[1:], kind="gate")
+    samples: dict[str, dict[str, Samples]] = {}
+    if counted:
+        from hingeproof.bench import instructions
+
+        verdicts = instructions.decide(todo, base, head)
+    else:
+        verdicts, samples = decide(Gate(base, head, limits, seed=plan.seed), todo, _progress)
+    rows = [_row(v, base, head, samples.get("first", {}).get(v.case.id, Samples())) for v in verdicts]
+    pairs = [p for stage, found in samples.items() for case, s in found.items() for p in _pairs(stage, case, s)]
+    _write(session.directory / "pairs.jsonl", pairs)
+    _write(session.directory / "records.jsonl", rows)
+    session.write_info(msgspec.structs.replace(info, complete=True, cases=len(rows)))
+    return rows, code_of(rows, strict=False)
+
+
+def _progress(subject: Subject, samples: Samples) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{len(samples.pairs)} pairs  {subject.case.id[:100]}", end="", file=sys.stderr)
+
+
+def _write(path: Path, rows: Sequence[msgspec.Struct]) -> None:
+    write(path, b"".join(msgspec.json.encode(r) + b"\n" for r in rows))
+
+
+def _pairs(stage: str, case: str, samples: Samples) -> list[PairRow]:
+    return [PairRow(case=case, stage=stage, pair=i, loops=samples.loops, blocks=p) for i, p in enumerate(samples.pairs)]
+
+
+def _row(v: Verdict, base: Side, head: Side, samples: Samples) -> GateRow:
+    j, again = v.judged, v.repeated
+    measured = sorted(x for p in samples.pairs for x in p["base"])
+    more: dict[str, Any] = {}
+    if j is not None:
+        more = {
+            "effect": j.effect, "low": j.low, "high": j.high, "floor": j.floor, "smallest": j.smallest, "p": j.p,
+            "adjusted_p": v.adjusted, "base_seconds": measured[len(measured) // 2] if measured else None,
+        }  # fmt: skip
+    if again is not None:
+        more |= {"repeated_effect": again.effect, "repeated_low": again.low}
+    return GateRow(
+        case=v.case.id, fields=v.case, base=base.text, head=head.text, verdict=v.verdict, reason=v.reason,
+        pairs=v.pairs, blocks=v.blocks, **more,
+    )  # fmt: skip
+
+
+def code_of(rows: Sequence[GateRow], *, strict: bool) -> int:
+    """4 invalid, 1 confirmed regression, 5 nothing compared, 3 inconclusive under --strict: the first that holds."""
+    found = {r.verdict for r in rows}
+    if "invalid" in found:
+        return INVALID
+    if "regression" in found:
+        return FINDING
+    if not rows:
+        return NOTHING
+    return UNDECIDED if strict and "inconclusive" in found else GOOD
+
+
+def table(rows: Sequence[GateRow]) -> str:
+    """One line a case: verdict, effect with its 99 % interval, noise floor."""
+    out = [("verdict", "effect", "99 % interval", "floor", "blocks", "case")]
+    for r in rows:
+        if r.effect is None or r.low is None or r.high is None or r.floor is None:
+            out.append((r.verdict, "-", "-", "-", str(r.blocks), f"{r.case}: {r.reason}"))
+            continue
+        interval = f"{100 * r.low:+.1f} … {100 * r.high:+.1f} %"
+        note = f": {r.reason}" if r.reason else ""
+        out.append(
+            (r.verdict, f"{100 * r.effect:+.1f} %", interval, f"{100 * r.floor:.1f} %", str(r.blocks), r.case + note)
+        )
+    return columns(out)
+
+
+def sentence(rows: Sequence[GateRow], base: Side, head: Side, directory: Path) -> str:
+    count = {v: sum(r.verdict == v for r in rows) for v in sorted({r.verdict for r in rows})}
+    said = ", ".join(f"{n} {v}" for v, n in count.items()) or "nothing to compare"
+    return f"{head.text} against {base.text}: {said}\nrun: {directory}"

@@ -1,0 +1,1 @@
+"""The history of timings and verdicts: runs in SQLite or PostgreSQL, series, segments and change points."""

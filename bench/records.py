@@ -1,0 +1,136 @@
+"""What a timing run writes: the plan in run.json, one row a case in records.jsonl. Imports no framework."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from hingeproof.records import UserImplementation
+
+BENCH_SCHEMA_VERSION = 1
+
+Status = Literal["measured", "not run", "invalid", "crash"]
+
+
+class Case(msgspec.Struct, frozen=True, order=True, kw_only=True):
+    """One thing to time. `inside`: fraction of samples inside the margin; `k`: classes or components, 1 for scalars."""
+
+    implementation: str
+    loss: str
+    framework: str
+    dtype: str
+    n: int
+    k: int
+    phase: str
+    mode: str
+    device: str
+    inside: float = 0.5
+    layout: str = "contiguous"
+    cache: str = "warm"
+    threads: int = 1
+
+    @property
+    def id(self) -> str:
+        """Stable across versions; a series of the history is this and an environment."""
+        return "|".join(
+            (self.phase, self.implementation, self.loss, self.dtype, self.device, self.mode, f"N={self.n}",
+             f"K={self.k}", f"inside={self.inside:g}", self.layout, self.cache, f"threads={self.threads}")
+        )  # fmt: skip
+
+
+class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cases. Empty tuples mean: whatever the profile has."""
+
+    patterns: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("cpu",)
+    modes: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    inside: tuple[float, ...] = ()
+    layouts: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
+    profile: str = "quick"
+    threads: int = 1
+    blocks: int = 30
+    block_seconds: float = 0.0015
+    seed: int = 0
+    users: tuple[UserImplementation, ...] = ()
+
+
+class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What planted mistakes the clock detected before it was believed."""
+
+    framework: str
+    unsynchronised: bool
+    compile_in_round: bool
+    asynchronous: bool
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.unsynchronised and self.compile_in_round
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One case. `blocks` are seconds of each block in the order they were run, of `loops` calls each.
+
+    reference_blocks: the frozen kernel, block by block beside them, of `reference_loops` calls; the history's unit is
+    the ratio. roof: bytes/s that a plain copy of the same framework, threads and device reached in this run.
+    """
+
+    case: str
+    fields: Case
+    status: Status
+    reason: str = ""
+    blocks: list[float] = []
+    loops: int = 0
+    reference_blocks: list[float] = []
+    reference_loops: int = 0
+    timer: str = ""
+    first_call: float | None = None
+    seconds: float | None = None
+    ratio: float | None = None
+    bytes: int = 0
+    flops: int = 0
+    roof: float | None = None
+    peak_memory: int | None = None
+    checked_values: int = 0
+    checked_gradients: int = 0
+    worst_bound: float | None = None
+    reduction_error: float | None = None
+    note: str = ""
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second of the least traffic."""
+        return self.bytes / self.seconds if self.seconds else None
+
+    @property
+    def of_roof(self) -> float | None:
+        """The rate as a fraction of the copy bandwidth; above 1 where all fits a cache."""
+        return self.rate / self.roof if self.rate is not None and self.roof else None
+
+
+class BenchInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """run.json of a run of kind `bench` or `gate`.
+
+    `comparable` decides whether two runs may be compared and is hashed (`environment_hash`); `volatile` is stored and
+    never hashed: clock frequency, load, free memory.
+    """
+
+    schema_version: int
+    kind: Literal["bench", "gate"]
+    plan: BenchPlan
+    comparable: dict[str, str]
+    environment_hash: str
+    volatile: dict[str, str]
+    arguments: list[str]
+    started: str
+    complete: bool
+    seconds: float = 0.0
+    self_checks: list[SelfCheck] = []
+    cases: int = 0

@@ -1,0 +1,299 @@
+"""The table of cases, the data, the clock's self-check, and the oracle's word on timed answers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hingeproof.bench import data, kernel, measure, selfcheck
+from hingeproof.bench.cases import MODES, PROFILES, cases, parse_size, too_large
+from hingeproof.bench.kernel import Block, block
+from hingeproof.bench.records import BenchPlan, Case, Timing
+from hingeproof.bench.work import bytes_moved, flops, peak_bytes
+from hingeproof.contracts import IMPLEMENTATIONS
+from hingeproof.errors import UsageError
+from hingeproof.implementation import Implementation
+from hingeproof.reference_impls import in_numpy
+from hingeproof.reference_impls.losses import LOSSES
+
+PLAN = BenchPlan(blocks=3)
+
+
+def case(implementation: str = "numpy.hinge", **fields: object) -> Case:
+    i = IMPLEMENTATIONS.get(implementation)
+    loss = i.loss if i else "hinge"
+    wide = LOSSES[loss].margins.row == "vector"
+    known: dict[str, object] = {
+        "implementation": implementation, "loss": loss, "framework": i.framework if i else "numpy", "dtype": "float32",
+        "n": 500, "k": 5 if wide else 1, "phase": "forward", "mode": "eager", "device": "cpu",
+    }  # fmt: skip
+    return Case(**(known | fields))  # type: ignore[arg-type]
+
+
+def timed(implementation: str = "numpy.hinge", **fields: object) -> Timing:
+    return measure.time_case(case(implementation, **fields), IMPLEMENTATIONS[implementation], PLAN)
+
+
+# -- the table -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", [p for p in PROFILES if p != "full"])
+def test_every_loss_and_framework_has_a_row(profile: str) -> None:
+    found = cases(BenchPlan(profile=profile))
+    assert {(c.loss, c.framework) for c in found} == {(loss, f) for loss in LOSSES for f in MODES}
+    assert len({c.id for c in found}) == len(found)
+
+
+def test_the_full_table_has_every_axis() -> None:
+    found = cases(BenchPlan(profile="full", patterns=("torch.multi_margin",), modes=("inductor",)))
+    assert {c.phase for c in found} == {"forward", "backward", "both", "compile"}
+    assert {c.inside for c in found} == {0.0, 0.1, 0.5, 1.0}
+    assert {c.cache for c in found} == {"warm", "cold"}
+    assert {c.layout for c in found} == {"contiguous", "strided", "transposed"}
+    assert max(c.n * c.k for c in found) == 10**8
+    assert min(c.n for c in found) == 1000
+
+
+def test_combinations_without_meaning_are_no_rows() -> None:
+    found = cases(BenchPlan(profile="full", patterns=("jax.hinge", "numpy.hinge", "sklearn.metrics.hinge_loss")))
+    assert not [c for c in found if c.framework == "jax" and c.layout != "contiguous"]
+    assert not [c for c in found if c.phase == "compile" and c.mode == "eager"]
+    assert {c.phase for c in found if c.implementation.startswith("sklearn")} == {"forward"}
+
+
+@pytest.mark.parametrize("text", ["1e6", "1000", "1e5x64", "10×3"])
+def test_sizes_are_read(text: str) -> None:
+    assert parse_size(text)[0] in (10**6, 1000, 10**5, 10)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1e5x", "0", "1.5", "-3", "5x0", "nan", "inf"])
+def test_a_senseless_size_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--size"):
+        parse_size(text)
+
+
+def test_what_does_not_fit_says_not_run_memory() -> None:
+    assert timed(n=10**9).reason.startswith("memory: N·K")
+    large = case("torch.multilabel_margin", n=10**5, k=1000)
+    assert "more than half" in too_large(large, 32 << 30)
+    assert too_large(case(), 1 << 30) == ""
+    row = measure.time_case(large, IMPLEMENTATIONS["torch.multilabel_margin"], PLAN)
+    assert row.status == "not run"
+    assert row.reason.startswith("memory")
+
+
+def test_a_device_that_is_not_here_says_not_run() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a device here")
+    assert timed("torch.hinge", device="cuda").reason == "no CUDA device is here"
+    assert timed("jax.hinge", device="cuda").reason == "no cuda device is here"
+
+
+def test_bytes_are_read_once_and_gradients_written_once() -> None:
+    assert bytes_moved("hinge", "float32", "torch", 100, 1, "forward") == 800
+    assert bytes_moved("hinge", "float32", "torch", 100, 1, "both") == 1200
+    assert bytes_moved("weston_watkins", "float32", "torch", 100, 10, "both") == 4000 + 800 + 4000
+    assert bytes_moved("weston_watkins", "float32", "jax", 100, 10, "both") == 4000 + 400 + 4000
+    assert flops("hinge", 100, 1, "forward") == 100 * (1 + 1 + 1 + 0 + 1)
+    assert peak_bytes("hinge", "float32", "torch", 100, 1, "both", "eager") > 1200
+
+
+# -- data ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_fraction_inside_is_what_was_asked_for(name: str) -> None:
+    always = {"hinge_embedding": 1, "cosine_embedding": 1}  # y = 1 has no free side
+    for inside in (0.0, 0.1, 1.0):
+        drawn = data.make(name, "float32", 4000, 6 if LOSSES[name].margins.row == "vector" else 1, inside)
+        more = () if drawn.targets is None else (drawn.targets,)
+        costs = getattr(in_numpy, name)(*drawn.inputs, *more, reduction="none") > 0
+        if name in always and drawn.targets is not None:
+            costs = costs[drawn.targets == -1]
+        # a costly row of several has each class inside with ½: none of 5 (multi-label: of 3) is possible
+        lost = 0.15 if LOSSES[name].margins.row == "vector" and not LOSSES[name].margins.norms else 0.03
+        assert inside - lost <= costs.mean() <= inside + 0.03
+
+
+def test_layouts_hold_the_same_numbers() -> None:
+    drawn = data.make("weston_watkins", "float32", 20, 4, 0.5)
+    for layout in ("strided", "transposed"):
+        other = data.laid_out(drawn, layout)
+        assert np.array_equal(other.inputs[0], drawn.inputs[0])
+        assert not other.inputs[0].flags["C_CONTIGUOUS"]
+
+
+# -- the clock -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("framework", MODES)
+def test_the_clock_detects_what_is_planted(framework: str) -> None:
+    found = selfcheck.examine(framework)
+    assert found.passed
+    assert found.asynchronous == (framework == "jax")
+
+
+def test_honest_blocks_are_believed() -> None:
+    assert selfcheck.distrust([Block(1e-3, 1e-6, 0)] * 5) == ""
+    assert "before the device was done" in selfcheck.distrust([Block(1e-3, 5e-3, 0)] * 5)
+    assert "compiled 1 times" in selfcheck.distrust([Block(1e-3, 1e-6, 0)] * 4 + [Block(1e-3, 1e-6, 1)])
+
+
+def test_outputs_live_until_the_clock_has_stopped() -> None:
+    alive: list[int] = [0, 0]
+
+    class Output:
+        def __init__(self) -> None:
+            alive[0] += 1
+            alive[1] = max(alive[1], alive[0])
+
+        def __del__(self) -> None:
+            alive[0] -= 1
+
+    class Kernel:
+        device = "cpu"
+        call = Output
+
+        def wait(self, kept: list[object]) -> None:
+            assert len(kept) == alive[0] == 7
+
+        def drain(self, kept: list[object]) -> None:
+            pass
+
+        def compilations(self) -> int:
+            return 0
+
+    block(Kernel(), 7)
+    assert alive == [0, 7]
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_a_recompilation_in_a_round_invalidates_it(framework: str, tmp_path: Path, monkeypatch: object) -> None:
+    text = {
+        "torch": "import itertools, torch\ntorch._dynamo.config.recompile_limit = 10**6\n"
+        "torch._dynamo.config.accumulated_recompile_limit = 10**6\nnumbers = itertools.count(1)\ndef f(s, y):\n"
+        "    n = next(numbers)\n"
+        "    g = lambda s: torch.relu(1 - y * s).mean() * (n / n)\n"
+        "    return torch.compile(g, backend='eager', dynamic=False)(s)\n",
+        "jax": "import jax\ndef f(s, y):\n    return jax.jit(lambda s: jax.nn.relu(1 - y * s).mean())(s)\n",
+    }[framework]
+    found = measure.time_case(*user(tmp_path, monkeypatch, text, framework=framework), PLAN)
+    assert found.status == "invalid"
+    assert "inside a round" in found.reason
+
+
+# -- the oracle's word ---------------------------------------------------------------------------------------
+
+
+def user(
+    tmp_path: Path, monkeypatch: object, text: str, *, framework: str = "numpy", phase: str = "forward"
+) -> tuple[Case, Implementation]:
+    """A callable of a user's, and a case of it."""
+    name = f"mine_{abs(hash(text))}"
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)  # type: ignore[attr-defined]
+    sys.modules.pop(name, None)
+    i = Implementation(
+        name=f"{name}:f", framework=framework, loss="hinge", target=f"{name}:f", reductions=("mean",), user=True
+    )
+    return case(i.name, framework=framework, phase=phase), i
+
+
+def test_a_right_answer_of_a_user_is_measured(tmp_path: Path, monkeypatch: object) -> None:
+    text = "import numpy as np\ndef f(s, y):\n    return np.maximum(1 - y * s, 0).mean()\n"
+    found = measure.time_case(*user(tmp_path, monkeypatch, text), PLAN)
+    assert found.status == "measured", found.reason
+    assert len(found.blocks) == len(found.reference_blocks) == 3
+    assert found.loops > 1
+    assert found.reduction_error is not None
+    assert found.reduction_error < 1e-5
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return np.maximum(1 - y * s, 0)[::2].mean()",  # half of the work
+        "return np.maximum(1 - y * s, 0).sum() / max(1, (y * s < 1).sum())",  # divided by the violators
+        "return np.maximum(1 - y * s, 0).mean() if len(s) != 500 else np.float32(0.7)",  # honest but where it is timed
+        "return np.float32('nan')",
+    ],
+)
+def test_a_fast_wrong_answer_is_invalid(tmp_path: Path, monkeypatch: object, body: str) -> None:
+    found = measure.time_case(*user(tmp_path, monkeypatch, f"import numpy as np\ndef f(s, y):\n    {body}\n"), PLAN)
+    assert found.status == "invalid"
+    assert found.reason.startswith("wrong answer: ")
+    assert found.seconds is None
+
+
+def test_a_wrong_gradient_is_invalid(tmp_path: Path, monkeypatch: object) -> None:
+    text = """
+import torch
+
+class Half(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, s, y):
+        ctx.save_for_backward(s, y)
+        return torch.relu(1 - y * s).mean()
+
+    @staticmethod
+    def backward(ctx, up):
+        s, y = ctx.saved_tensors
+        return torch.where(y * s < 1, -y, torch.zeros_like(y)) * up / (2 * len(s)), None
+
+def f(s, y):
+    return Half.apply(s, y)
+"""
+    found = measure.time_case(*user(tmp_path, monkeypatch, text, framework="torch", phase="both"), PLAN)
+    assert found.status == "invalid"
+    assert "gradient" in found.reason
+
+
+def test_what_raises_is_a_row(tmp_path: Path, monkeypatch: object) -> None:
+    found = measure.time_case(*user(tmp_path, monkeypatch, "def f(s, y):\n    raise OSError('no')\n"), PLAN)
+    assert (found.status, found.reason) == ("crash", "raised OSError: no")
+
+
+@pytest.mark.parametrize("name", ["numpy.hinge", "torch.triplet_margin", "torch.nn.TripletMarginLoss", "jax.hinge"])
+@pytest.mark.parametrize("phase", ["forward", "backward", "both"])
+def test_phases_are_measured_and_judged(name: str, phase: str) -> None:
+    found = timed(name, phase=phase)
+    assert found.status == "measured", found.reason
+    assert found.checked_gradients >= (10_000 if phase != "forward" else 0)
+    assert found.roof is not None
+    assert found.of_roof is not None
+
+
+@pytest.mark.parametrize("name", ["optax.losses.hinge_loss", "sklearn.metrics.hinge_loss", "textbook.HingeLoss"])
+def test_others_are_measured_as_they_are_called(name: str) -> None:
+    found = timed(name)
+    assert found.status == "measured", found.reason
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"cache": "cold"}, {"layout": "strided"}, {"dtype": "float64"}, {"dtype": "bfloat16"}, {"inside": 0.0}],
+    ids=lambda f: "-".join(map(str, f.values())),
+)
+def test_other_axes_are_measured(fields: dict[str, object]) -> None:
+    found = timed("torch.hinge", phase="both", **fields)
+    assert found.status == "measured", found.reason
+    if fields.get("cache") == "cold":
+        assert found.loops == 1
+
+
+def test_a_compilation_is_timed_apart() -> None:
+    found = timed("jax.hinge", mode="jit", phase="compile")
+    assert found.status == "measured", found.reason
+    assert len(found.blocks) == 3
+    assert found.first_call == found.blocks[0]
+    assert found.ratio is None
+
+
+def test_labels_of_jax_are_32_bits_wide() -> None:
+    assert kernel.jax_labels(np.zeros(3, np.int64), "float32").dtype == np.int32
+    assert kernel.jax_labels(np.zeros(3, np.int64), "float64").dtype == np.int64
