@@ -19,7 +19,15 @@ from hingeproof.reports.load import Told, sentence
 from hingeproof.reports.markdown import tensor_lines
 from hingeproof.reports.page import SIGNS
 from hingeproof.reports.summary import Finding, Selection, Summary
-from hingeproof.reports.tables import diff_sentence, diff_tables, points, run_tables, timing_table, versions
+from hingeproof.reports.tables import (
+    diff_sentence,
+    diff_tables,
+    pair_tables,
+    points,
+    run_tables,
+    timing_table,
+    versions,
+)
 from hingeproof.reports.text import names, number, one_line, visible
 
 if TYPE_CHECKING:
@@ -89,6 +97,7 @@ def of_runs(
     matrices = [_matrix(place, run.name if several else "", run.summary)
                 for place, run in enumerate(verified) if run.summary.rows]  # fmt: skip
     tables = run_tables([(run.verified, run.summary) for run in verified])
+    tables += pair_tables([pair for run in verified for pair in run.pairs])
     tables += [timing_table(run.timings) for run in told if run.timings]
     figures = _figures(told)
     environments = [(run.name, sorted(_environment(run).items())) for run in told]

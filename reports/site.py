@@ -21,8 +21,11 @@ MARKER = ".hingeproof-site"  # lists the files of the site, so that the next one
 SERIES = 120  # of the history page
 
 
-def pages(told: Sequence[Told], statements: Mapping[str, str]) -> dict[str, str]:
-    """Return the site's files by name, in one folder: `index.html`, `run-….html`, `loss-….html`, …"""
+def pages(told: Sequence[Told], statements: Mapping[str, str], stored: Sequence[History] = ()) -> dict[str, str]:
+    """Return the site's files by name, in one folder: `index.html`, `run-….html`, `loss-….html`, …
+
+    stored: the series of a history, which then stand for those of the runs alone.
+    """
     ordered = sorted(told, key=lambda run: (_started(run), run.name), reverse=True)
     verified = [run for run in ordered if run.info is not None]
     losses = sorted({row.loss for run in verified for row in run.summary.rows})
@@ -38,7 +41,7 @@ def pages(told: Sequence[Told], statements: Mapping[str, str]) -> dict[str, str]
         out[f"implementation-{slug(name)}.html"] = html.of_runs(
             _judged(kept), statements, home="index.html", heading=name
         )
-    series = histories(ordered)
+    series = list(stored) or histories(ordered)
     out["history.html"] = html.page(
         "history.html",
         title="hingeproof: history",
@@ -135,6 +138,7 @@ def narrowed(run: Told, keep: Callable[[str, str], bool]) -> Told:
         more_findings={},
         selections=tuple(s for s in old.selections if keep(s.implementation, s.loss)),
         conventions=shared(old.conventions),
+        notes=shared(old.notes),
         unsupported=shared(old.unsupported),
         undecided=shared(old.undecided),
         known=shared(old.known),
@@ -149,7 +153,8 @@ def narrowed(run: Told, keep: Callable[[str, str], bool]) -> Told:
         if (isinstance(figure, Curve) and figure.loss in losses)
         or (isinstance(figure, UlpError) and keep(figure.implementation, figure.loss))
     )
-    return msgspec.structs.replace(run, summary=summary, figures=figures)
+    pairs = tuple(p for p in run.pairs if keep(p.first, p.loss) or keep(p.second, p.loss))
+    return msgspec.structs.replace(run, summary=summary, figures=figures, pairs=pairs)
 
 
 # -- history ---------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from hingeproof.reports import charts, load, site
 from hingeproof.reports.svg import Scale
 from hingeproof.reports.text import visible
 
-NAMES = [i.name for i in IMPLEMENTATIONS.values() if i.framework == "numpy" and applies(i)]
+NAMES = [i.name for i in IMPLEMENTATIONS.values() if i.reference and i.framework == "numpy" and applies(i)]
 ALL = list(curves(LOSSES))
 
 

@@ -156,6 +156,9 @@ def diff(
 def publish(
     runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run directories of any kind and age.")],
     out: Annotated[str, typer.Option(metavar="DIR", help="The site's folder: new, empty, or an earlier site.")],
+    history: Annotated[
+        str | None, typer.Option(metavar="DB", help="Show the series of this history, with their change points.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a static site over runs: index, a page a run, loss and implementation, history. No server is needed."""
@@ -166,13 +169,21 @@ def publish(
         msgspec.structs.replace(_unreadable(load.run, Path(run)), name=name)
         for run, name in zip(runs, names, strict=True)
     ]
-    files = site.pages(told, _statements())
+    files = site.pages(told, _statements(), _series(history) if history is not None else ())
     try:
         _guarded("--out", out, lambda: site.write(files, Path(out)))
     except FileExistsError:
         raise UsageError(f"--out {out} holds something that is no site of hingeproof: name another folder") from None
     if not quiet:
         print(f"{len(files):,} pages over {len(told):,} runs: {Path(out) / 'index.html'}")
+
+
+def _series(where: str) -> Sequence[Any]:
+    from hingeproof.bench.history import figures
+    from hingeproof.bench.history.database import History
+
+    with History(where, create=False) as history:
+        return figures.of(history)
 
 
 def _statements() -> Mapping[str, str]:
