@@ -10,8 +10,8 @@ import msgspec
 from rich.console import Console
 
 from hingeproof.figures import Figure
-from hingeproof.records import Record, RunInfo
-from hingeproof.reports import read, terminal, timings
+from hingeproof.records import Pair, Record, RunInfo
+from hingeproof.reports import pairs, read, terminal, timings
 from hingeproof.reports.compare import Difference, compare
 from hingeproof.reports.summary import EXIT_GOOD, EXIT_NOTHING, Summary, exit_code, summarise
 
@@ -29,6 +29,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     timed: timings.Info | None = None
     timings: tuple[timings.Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
+    pairs: tuple[Pair, ...] = ()
     exit_code: int = EXIT_GOOD
 
     @property
@@ -63,7 +64,7 @@ def run(directory: Path, *, summarised: bool = True) -> Told:
     summary = summarise(info, read.records(directory, info))
     return Told(
         name=name, directory=directory, kind=kind, info=info, summary=summary, figures=figures(directory),
-        exit_code=summary.exit_code,
+        pairs=pairs.read(directory), exit_code=summary.exit_code,
     )  # fmt: skip
 
 
@@ -163,6 +164,7 @@ def to_terminal(told: Told, statements: Mapping[str, str], console: Console) -> 
     """Write the report of one run."""
     if told.info is not None:
         terminal.render_summary(told.info, told.summary, statements, console)
+        pairs.render(told.pairs, console)
         return
     from hingeproof.reports.page import Page
     from hingeproof.reports.tables import timing_table
@@ -196,7 +198,8 @@ def as_data(told: Sequence[Told]) -> dict[str, Any]:
 
 
 _NOTHING = Summary(
-    verdicts={}, frameworks={}, groups=(), rows=(), findings=(), more_findings={}, selections=(), conventions=(), notes=(),
-    unsupported=(), undecided=(), known=(), thin=(), implementations=(), without_gradients=(), not_run=0,
+    verdicts={}, frameworks={}, groups=(), rows=(), findings=(), more_findings={}, selections=(), conventions=(),
+    notes=(), unsupported=(), undecided=(), known=(), thin=(), implementations=(), without_gradients=(), worst_ulp={},
+    not_run=0,
     exit_code=exit_code({}, strict=False),
 )  # fmt: skip

@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from hingeproof.records import RunInfo, Verdict
+from hingeproof.records import Pair, RunInfo, Verdict
+from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
 from hingeproof.reports.summary import FINDINGS, Selection, Shared, Summary
 from hingeproof.reports.text import names, number, one_line
@@ -63,6 +64,7 @@ def run_tables(runs: Sequence[tuple[RunInfo, Summary]]) -> list[Table]:
 
     made = [
         kink_table(runs),
+        shared("notes", "Measured, not judged", "notes"),
         shared("conventions", "Conventions: documented or chosen, not failures", "conventions"),
         shared("known", "Known deviations", "known"),
         shared("undecided", "Undecided", "undecided"),
@@ -114,6 +116,40 @@ def points(seen: dict[str, int] | Iterable[str]) -> str:
     order = ("0", "1/2", "1")
     known = sorted(seen, key=lambda p: (order.index(p) if p in order else 9, p))
     return ", ".join("½" if p == "1/2" else p for p in known)
+
+
+def pair_tables(found: Sequence[Pair]) -> list[Table]:
+    """Return implementations of one loss beside one another, and modes that differ from eager."""
+    seen = [p for p in found if p.samples]
+    implementations = [p for p in seen if p.kind == "implementations"]
+    modes = pairs.different_modes(p for p in seen if p.kind == "modes")
+    made = []
+    if implementations:
+        head, rows = pairs.by_loss(implementations)
+        lines = tuple(Line(tuple(row)) for row in rows)
+        title = "Same loss, same inputs, different implementations"
+        made.append(Table(key="pairs", title=title, head=tuple(head), lines=lines, note=pairs.NOTE, folded=True))
+    if modes:
+        made.append(
+            Table(
+                key="modes",
+                title="Modes that differ from eager at the same inputs",
+                head=("implementation", "dtype", "mode", "other sub-gradient", "not finite", "at", "eager", "the mode"),
+                lines=tuple(
+                    Line(
+                        (
+                            p.first, p.dtype, p.second_mode, f"{p.selected_differently:,} of {p.samples:,}",
+                            f"{p.not_finite:,}",
+                            ", ".join(f"{n} {v}" for n, v in p.selection.items() if n not in ("first", "second")),
+                            p.selection.get("first", ""), p.selection.get("second", ""),
+                        )
+                    )
+                    for p in modes
+                ),
+                folded=True,
+            )
+        )  # fmt: skip
+    return made
 
 
 # -- two runs ------------------------------------------------------------------------------------------------

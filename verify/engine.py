@@ -21,7 +21,7 @@ from hingeproof.backends.training import descend
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.deviations import applies, kind_of
 from hingeproof.figures import Training
-from hingeproof.implementation import Implementation
+from hingeproof.implementation import REFERENCES, Implementation
 from hingeproof.points import Answers, answers
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
@@ -41,7 +41,6 @@ from hingeproof.witness import asked, witness
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
 _TOP_UPS = 2
-REFERENCES = ("numpy", "torch", "jax")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""`hingeproof report` and `hingeproof diff`: read runs, write every rendering that was asked for, exit by the worst."""
+"""`hingeproof report`, `diff` and `publish`: read runs, write every rendering that was asked for, exit by the worst."""
 
 from __future__ import annotations
 
@@ -153,6 +153,39 @@ def diff(
     raise typer.Exit(d.exit_code)
 
 
+def publish(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run directories of any kind and age.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="The site's folder: new, empty, or an earlier site.")],
+    history: Annotated[
+        str | None, typer.Option(metavar="DB", help="Show the series of this history, with their change points.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a static site over runs: index, a page a run, loss and implementation, history. No server is needed."""
+    from hingeproof.reports import load, site
+
+    names = load.distinct_names([Path(run) for run in runs])
+    told = [
+        msgspec.structs.replace(_unreadable(load.run, Path(run)), name=name)
+        for run, name in zip(runs, names, strict=True)
+    ]
+    files = site.pages(told, _statements(), _series(history) if history is not None else ())
+    try:
+        _guarded("--out", out, lambda: site.write(files, Path(out)))
+    except FileExistsError:
+        raise UsageError(f"--out {out} holds something that is no site of hingeproof: name another folder") from None
+    if not quiet:
+        print(f"{len(files):,} pages over {len(told):,} runs: {Path(out) / 'index.html'}")
+
+
+def _series(where: str) -> Sequence[Any]:
+    from hingeproof.bench.history import figures
+    from hingeproof.bench.history.database import History
+
+    with History(where, create=False) as history:
+        return figures.of(history)
+
+
 def _statements() -> Mapping[str, str]:
     """Return what each law says. Imports the catalogue, hence no earlier than it is wanted."""
     from hingeproof.properties.catalogue import LAWS
@@ -219,6 +252,8 @@ def _write(option: str, target: str, content: str | bytes) -> None:
 def _guarded(option: str, target: str, write: Callable[[], None]) -> None:
     try:
         write()
+    except FileExistsError:
+        raise
     except OSError as error:
         raise UsageError(f"{option} {target} cannot be written: {error.strerror}") from None
 
