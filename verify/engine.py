@@ -152,7 +152,8 @@ class Pass:
             "reference": lru_cache(maxsize=None)(self._reference),
             "cross_entropy": self.backing.cross_entropy,
             "optimum": _optimum,
-            "defaults": self.spec.parameter_sets[0],
+            # the defaults, and another setting where it is no compilation of its own
+            "settings": (self.spec.parameter_sets * 2)[:2] if not self.spec.few else self.spec.parameter_sets[:1] * 2,
             "train": getattr(self.backing, "train", None) or partial(descend, self.backing.subject),
             "kept": {},  # what laws that are judged once share
         }
