@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import ast
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +40,8 @@ class Batch:
     focus: str = ""
     layout: str = "contiguous"
     shape: tuple[int, ...] | None = None  # what (N,) is reshaped to before the call, if anything
+    scale: str = "1"  # the implementation's, a rational function of the number of classes
+    as_given: bool = False  # targets are written as the implementation wants them, not as ±1, indices or padded lists
 
     @property
     def format(self) -> Format:
@@ -69,9 +73,14 @@ class Batch:
     def evaluations(self) -> list[Evaluation]:
         weights = None if self.class_weight is None else rationals(self.class_weight)
         return [
-            evaluate(self.loss, self.params, row, label, self.arithmetic, weights)
+            evaluate(self.loss, self.params, row, label, self.arithmetic, weights, self.multiple)
             for row, label in zip(self.rows, self.labels, strict=True)
         ]
+
+    @property
+    def multiple(self) -> fmpq:
+        """The implementation's scale at this batch's number of classes."""
+        return rational_function(self.scale, self.inputs[0].shape[-1] if self.inputs[0].ndim > 1 else 1)
 
     @cached_property
     def weights(self) -> list[fmpq | None]:
@@ -109,6 +118,36 @@ class Batch:
         return taken
 
 
+@lru_cache(maxsize=256)
+def rational_function(text: str, classes: int) -> fmpq:
+    """The exact value of a rational function of K, written with integers, K, + − * / and brackets.
+
+    Raises: ValueError where the text is none, or has no finite positive value there.
+    """
+
+    def value(node: ast.expr) -> fmpq:
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            return fmpq(node.value)
+        if isinstance(node, ast.Name) and node.id == "K":
+            return fmpq(classes)
+        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+            return _OPERATORS[type(node.op)](value(node.left), value(node.right))
+        raise ValueError(text)
+
+    try:
+        found = value(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ZeroDivisionError, RecursionError):
+        raise ValueError(text) from None
+    if found <= 0:
+        raise ValueError(text)
+    return found
+
+
+_OPERATORS: dict[type, Callable[[fmpq, fmpq], fmpq]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+}  # fmt: skip
+
+
 def rows_of(arrays: Iterable[Array], i: int) -> list[Extended]:
     out: list[Extended] = []
     for x in arrays:
@@ -132,6 +171,9 @@ class Output:
     curvature: tuple[Array, ...] | None = None
 
 
+LABEL_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "float32")
+
+
 class Subject(Protocol):
     """An implementation, ready to be called in one framework, dtype, device and mode."""
 
@@ -140,7 +182,10 @@ class Subject(Protocol):
     compiled: bool
     gradients: bool
     layouts: tuple[str, ...]
+    label_dtypes: tuple[str, ...]  # those that this version of the framework has
     given: list[Array]  # the arrays that the last call was handed
+
+    def prepared(self, batch: Batch) -> list[Array]: ...
 
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output: ...
 
@@ -155,6 +200,18 @@ class Failure:
     reduction: str = "none"
     sample: int | None = None
     note: str = ""
+    asked: Batch | None = None  # the batch that the law was given, where `batch` is one that it made
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training run: relative sub-optimality, exact, and margin 1/‖w‖ over that of the optimum, after `steps`."""
+
+    title: str
+    optimiser: str
+    steps: list[int]
+    suboptimality: list[float]
+    margin: list[float | None]
 
 
 @dataclass
@@ -168,6 +225,8 @@ class Judgement:
     selection: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     convention: str = ""
+    note: str = ""  # what was measured, where a row is to say it whatever the verdict
+    curves: list[Curve] = field(default_factory=list)
 
     def fail(self, failure: Failure) -> Judgement:
         if self.failure is None:
@@ -184,6 +243,10 @@ class Judgement:
         if bound != 0:
             self.worst_bound = max(self.worst_bound or 0.0, to_float(error / bound))
         self.worst_ulp = max(self.worst_ulp or 0.0, to_float(error / ulp))
+
+
+class OutOfContract(Exception):
+    """A law moved a batch to where the implementation's documentation promises nothing: too few classes, say."""
 
 
 class Unanswered(Exception):
@@ -266,6 +329,7 @@ class Case:
         return Output(value=2 * half.value, dtype=half.dtype)
 
     def _call(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
+        self._within(batch)
         try:
             out = self.subject.run(batch, reduction, cotangent=cotangent if self.subject.gradients else None)
         except Exception as error:  # an implementation may raise anything; what it raised is the finding
@@ -283,6 +347,16 @@ class Case:
                 f"a result of shape {shape} for reduction {reduction!r}",
             )
         return out
+
+    def _within(self, batch: Batch) -> None:
+        """Raise OutOfContract where the documentation does not speak of such inputs."""
+        implementation = self.subject.implementation
+        if batch.loss.margins.row == "vector" and batch.inputs[0].shape[-1] < min(implementation.widths):
+            raise OutOfContract(f"fewer than {min(implementation.widths)} classes")
+        if implementation.domain is not None:
+            low, high = map(float, implementation.domain)
+            if not all(((x >= low) & (x <= high)).all() for x in batch.inputs):
+                raise OutOfContract(f"a score outside [{low:g}, {high:g}]")
 
 
 def ours(error: BaseException) -> bool:

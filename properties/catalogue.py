@@ -7,6 +7,7 @@ from hingeproof.properties import (  # noqa: F401  (importing a module enters it
     interface,
     modes,
     numerics,
+    optimality,
     reductions,
     relations,
     selection,
@@ -16,4 +17,4 @@ from hingeproof.properties import (  # noqa: F401  (importing a module enters it
 )
 from hingeproof.properties.law import LAWS as LAWS
 
-GROUPS = ("value", "gradient", "symmetry", "relation", "reduction", "numerics", "interface", "modes", "textbook")
+GROUPS = ("value", "gradient", "symmetry", "relation", "reduction", "numerics", "interface", "modes", "textbook", "svm")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Selection = Literal["0", "1/2", "1", "any"]
@@ -12,7 +12,8 @@ Selection = Literal["0", "1/2", "1", "any"]
 class Contract:
     """Promises. `any` means: nothing promised, so what is seen is reported as a convention, never as a failure.
 
-    kink: the weight w of the sub-gradient chosen at a kink, dφ = w·(the slope on the violated side).
+    kink: the weight w of the sub-gradient chosen at a kink, dφ = w·(the slope on the violated side); in `kink_in` by
+    mode, where that differs.
     ties: among tied active classes, `first` gives the lowest index the whole sub-gradient.
     """
 
@@ -26,18 +27,11 @@ class Contract:
     accumulation: Literal["float32", "any"] = "any"
     nan: Literal["propagate", "any"] = "any"
     any_shape: Literal["works", "any"] = "any"
+    kink_in: tuple[tuple[str, Selection], ...] = ()
 
-
-REFERENCE_POLICY = Contract(
-    kink="0",
-    ties="first",
-    bad_label="raise",
-    bad_shape="raise",
-    label_dtypes="all",
-    empty_batch="nan",
-    mean_overflow="exact",
-    accumulation="float32",
-)
+    def for_mode(self, mode: str) -> Contract:
+        """The promises for one mode."""
+        return replace(self, kink=dict(self.kink_in).get(mode, self.kink), kink_in=())
 
 
 REFERENCE_POLICY = Contract(

@@ -56,8 +56,7 @@ def inputs_untouched(case: Case) -> Judgement:
         batch = batch.change(weight=np.full(batch.size, 0.5, dtype))
     if "class_weight" in settable:
         batch = batch.change(class_weight=np.full(batch.width, 0.5, dtype))
-    arrays = (*batch.inputs, batch.targets, batch.weight, batch.class_weight)
-    expected = [x.astype(np.float64) for x in arrays if x is not None]
+    expected = [x.astype(np.float64) for x in case.subject.prepared(batch)]
     for reduction in case.subject.implementation.reductions:
         if len(case.subject.implementation.reductions) == 1 and reduction != "none":
             case.subject.run(batch, reduction)  # the whole batch, not each row
@@ -169,14 +168,21 @@ def empty_batch(case: Case) -> Judgement:
 
 
 def _bad_targets(case: Case) -> list[tuple[str, Array]]:
-    """Label arrays of which one is outside the set."""
+    """Label arrays of which one is outside the set, written as the implementation wants its labels."""
     targets = case.batch.targets
     assert targets is not None
     width = case.batch.inputs[0].shape[-1]
     kind = case.loss.margins.targets
-    out = []
-    if kind == "sign":
-        for bad in (0, 2, -3):
+    convention = case.subject.implementation.labels
+    out: list[tuple[str, Array]] = []
+    if convention == "one_hot":
+        rows = np.eye(width, dtype=case.batch.inputs[0].dtype)[targets]
+        for name, every in (("a row of zeros", 0), ("a row of ones", 1)):
+            out.append((name, np.concatenate([np.full_like(rows[:1], every), rows[1:]])))
+    elif kind == "sign":
+        if convention == "01":
+            targets = (targets + 1) // 2
+        for bad in (-1, 2, -3) if convention == "01" else (0, 2, -3):
             out.append((str(bad), np.where(np.arange(len(targets)) == 0, bad, targets)))
         out.append(("255 (uint8)", np.where(np.arange(len(targets)) == 0, 255, 1).astype(np.uint8)))
         out.append(
@@ -203,7 +209,7 @@ def bad_label(case: Case) -> Judgement:
     offered = case.subject.implementation.reductions
     wanted = ("none",) if "none" in offered else offered[:1]
     for name, targets in _bad_targets(case):
-        batch = case.batch.change(targets=targets)
+        batch = case.batch.change(targets=targets, as_given=True)
         if wanted != ("none",):
             batch = batch.take([0])
         got = _attempt(case, batch, wanted[0])
@@ -311,7 +317,7 @@ def label_dtypes(case: Case) -> Judgement:
 
 def _label_kinds(case: Case) -> list[str]:
     """The dtypes that can hold the labels: no unsigned one holds the padding −1, floats only the signs."""
-    signed, unsigned = ["int8", "int16", "int32", "int64"], ["uint8", "uint16", "uint32"]
+    known = case.subject.label_dtypes
     if case.loss.margins.targets == "multilabel":
-        return signed
-    return signed + unsigned + (["float32"] if case.loss.margins.targets == "sign" else [])
+        return [kind for kind in known if kind.startswith("int")]
+    return [kind for kind in known if kind != "float32" or case.loss.margins.targets == "sign"]

@@ -9,7 +9,9 @@ from typing import Literal
 from hingeproof.properties.case import Case, Judgement
 from hingeproof.reference_impls.losses import Loss
 
-VALUE_MODES = ("eager", "jit", "compile", "inductor", "vmap")
+VALUE_MODES = (
+    "eager", "jit", "compile", "inductor", "vmap", "func_grad", "checkpoint", "autocast", "threads", "remat", "x64",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +20,8 @@ class Law:
 
     applies: which losses, from derived facts. needs: what the implementation must offer (`gradient`, `weight`, …).
     foci: the strata that this law is looked for on; each must be hit (`thin` otherwise); empty: all.
-    every: it is judged on every n-th example, because it pays for calls of its own. once: it draws its own input.
+    dtypes: those that it speaks of; empty: all.
+    every: judged on one example, it lets n − 1 pass, because it pays for calls of its own. once: it draws its own input.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Law:
     applies: Callable[[Loss], bool] = lambda loss: True
     needs: tuple[str, ...] = ()
     modes: tuple[str, ...] = VALUE_MODES
+    dtypes: tuple[str, ...] = ()
     foci: tuple[str, ...] = ()
     every: int = 1
     once: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from flint import fmpq
 
 from hingeproof.properties.case import ONE, ZERO, Batch, Case, Failure, Judgement, Unanswered, extended, show
@@ -13,7 +14,7 @@ from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.oracle import Interval
 
 _SOURCE = "Higham 2002, §4.2: the forward error of a sum in any order is at most γ_{N−1} Σ|x_i|"
-_ALL = ("kink", "inside", "past", "random", "large")
+_FINITE = ("kink", "inside", "past", "random")  # where a mean overflows is the business of mean_overflow
 
 
 def reduced_interval(batch: Batch, reduction: str) -> Interval | None:
@@ -28,11 +29,15 @@ def reduced_interval(batch: Batch, reduction: str) -> Interval | None:
     size = sum((e.magnitude() * abs(w) for e, w in zip(batch.evaluations, batch.scales, strict=True)), ZERO)
     # 1/K may be taken after the sum: what is added up then is the largest intermediate of each sample
     peak = sum((e.peak * abs(w) for e, w in zip(batch.evaluations, batch.scales, strict=True)), ZERO)
-    if peak >= batch.format.largest and (reduction == "mean" or center < batch.format.overflow):
+    if peak >= batch.format.largest and (reduction != "sum" or center < batch.format.overflow):
         return None
-    divisor = n if reduction == "mean" else 1
+    divisor = {"mean": fmpq(n), "sum": ONE, "weighted_mean": sum(batch.scales, ZERO)}[reduction]
+    if divisor == 0:
+        return None
     single = n == 1 and batch.evaluations[0].value_roundings <= 1 and batch.weight is None
-    roundings = 1 if single else n - 1 + (2 if reduction == "mean" else 0) + 1
+    roundings = (
+        1 if single else n - 1 + (2 if reduction != "sum" else 0) + (n if reduction == "weighted_mean" else 0) + 1
+    )
     low, high = (center - each) / divisor, (center + each) / divisor
     if single:
         return intervals[0]
@@ -57,7 +62,7 @@ def _judge(case: Case, reduction: str) -> Judgement:
 
 
 @law(
-    group="reduction", formula="|got − Σℓ_i| ≤ bound", source=_SOURCE, needs=("sum",), every=2, foci=_ALL,
+    group="reduction", formula="|got − Σℓ_i| ≤ bound", source=_SOURCE, needs=("sum",), every=2, foci=(*_FINITE, "large"),
     why="Each sample carries its own bound and the additions theirs; +∞ exactly where the exact sum rounds to it.",
     breaks="A mean returned as the sum; samples dropped or counted twice.",
 )  # fmt: skip
@@ -67,7 +72,7 @@ def reduction_sum(case: Case) -> Judgement:
 
 
 @law(
-    group="reduction", formula="|got − (1/N) Σℓ_i| ≤ bound", source=_SOURCE, needs=("mean",), every=2, foci=_ALL,
+    group="reduction", formula="|got − (1/N) Σℓ_i| ≤ bound", source=_SOURCE, needs=("mean",), every=2, foci=_FINITE,
     why="As for the sum, with the division by N.", breaks="A divisor that is not N: K, the number of violators, the sum of weights.",
 )  # fmt: skip
 def reduction_mean(case: Case) -> Judgement:
@@ -81,14 +86,32 @@ def reduction_mean(case: Case) -> Judgement:
 )  # fmt: skip
 def weight(case: Case) -> Judgement:
     """A sample's weight multiplies its loss, and the mean still divides by N."""
-    if case.batch.weight is None:
+    implementation = case.subject.implementation
+    if case.batch.weight is None and implementation.mean_over == "N":
         return Judgement()
+    if implementation.mean_over == "weights":
+        return _weighted_mean(case)
     out = judge_values(case)
     for reduction in ("sum", "mean"):
         more = _judge(case, reduction)
         out.judged += more.judged
         if more.failure is not None:
             out.fail(more.failure)
+    return out
+
+
+def _weighted_mean(case: Case) -> Judgement:
+    """An implementation whose contract says that its mean divides by Σ w."""
+    out = Judgement()
+    pattern = np.array([(1.0, 2.0, 0.5, 3.0, 0.75)[i % 5] for i in range(case.batch.size)])
+    batch = case.batch.change(weight=pattern.astype(case.batch.inputs[0].dtype))
+    interval = reduced_interval(batch, "weighted_mean")
+    if interval is None:
+        return out
+    got = extended(case.call(batch, "mean", gradients=False).value)[0]
+    out.judged += batch.size
+    if not interval.allows(got):
+        out.fail(Failure(batch, f"{describe(interval)}, the mean over Σ w", show(got), "mean"))
     return out
 
 

@@ -75,7 +75,9 @@ def _judge(case: Case, relation: Relation) -> Judgement:
     params = {n: batch.params.get(n, v) for n, v in partner.defaults.items()} | {
         n: fmpq(v) for n, v in (relation.params or {}).items()
     }
-    other = relation.rebuild(batch).change(loss=partner, params={n: params[n] for n in partner.parameters})
+    other = relation.rebuild(batch).change(
+        loss=partner, params={n: params[n] for n in partner.parameters}, scale="1", as_given=False
+    )
     rounded = relation.rebuild is not _same
     got = extended(case.call(batch, gradients=False).value)
     theirs = extended(case.pool["reference"](relation.partner).run(other, "none").value)
@@ -87,10 +89,10 @@ def _judge(case: Case, relation: Relation) -> Judgement:
         if not isinstance(mine, fmpq) or not isinstance(v, fmpq):
             continue
         out.judged += 1
-        claimed = relation.value(v, width)
-        reach = _reach(relation, q, width)
+        claimed = relation.value(v, width) * batch.multiple
+        reach = _reach(relation, q, width) * batch.multiple
         if rounded:  # the difference of scores was rounded before the partner saw it: φ moves by at most L times that
-            reach += _moved(batch, other, i)
+            reach += _moved(batch, other, i) * batch.multiple
         if abs(mine - claimed) > p.bound + reach:
             out.fail(Failure(batch, f"{show(claimed)}, that is {relation.text}", show(mine), sample=i))
     return out

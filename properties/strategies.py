@@ -30,8 +30,8 @@ NUMPY_DTYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def foci_of(loss: Loss) -> tuple[str, ...]:
-    """The foci that mean something for this loss."""
+def foci_of(loss: Loss, *, bounded: bool = False) -> tuple[str, ...]:
+    """The foci that mean something for this loss; for scores from a bounded domain there are fewer."""
     several = loss.margins.row == "vector" and not loss.margins.norms
     without = set() if several else {"ties", "masked"}
     if loss.margins.norms:
@@ -40,6 +40,8 @@ def foci_of(loss: Loss) -> tuple[str, ...]:
         without |= {"kink", "ulp"} if not loss.labels_decide else set()
     if loss.margins.name == "one_vs_rest":
         without |= {"masked"}
+    if bounded:
+        without |= {"large", "not_finite", "masked"}
     return tuple(f for f in FOCI if f not in without)
 
 
@@ -68,6 +70,8 @@ class Spec:
     sizes: tuple[int, ...] = (1, 8)
     widths: tuple[int, ...] = (2, 4)
     few: bool = False  # compiled modes: each parameter set is a compilation
+    scale: str = "1"
+    domain: tuple[float, float] | None = None  # the scores that the implementation's documentation speaks of
 
     @property
     def format(self) -> Format:
@@ -85,10 +89,10 @@ class Spec:
         ]
         if self.few:
             sets = [sets[0], *(s for s in sets[1:] if any(s.get(n) != base.get(n) for n in ("p",))), *sets[1:2]]
-        rounded = [{n: v if n == "eps" else self._rounded(v) for n, v in s.items()} for s in sets]
+        rounded = [{n: v if n == "eps" else self.representable(v) for n, v in s.items()} for s in sets]
         return [s for i, s in enumerate(rounded) if s not in rounded[:i]]
 
-    def _rounded(self, v: fmpq) -> fmpq:
+    def representable(self, v: fmpq) -> fmpq:
         q = self.format.round(v)
         assert isinstance(q, fmpq)
         return q
@@ -123,7 +127,7 @@ class Spec:
             cotangents.append(source.pick(_COTANGENTS))
             weights.append(source.pick(_WEIGHTS))
             row, target = _SAMPLERS[self.loss.margins.name](self, params, focus, width, source)
-            rows.append([to_float(self.format.round(x)) for x in row])
+            rows.append([to_float(self.format.round(self._folded(x))) for x in row])
             tangents.append([source.pick(_TANGENTS) for _ in row])
             targets.append(target)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -136,13 +140,31 @@ class Spec:
             return tuple(np.ascontiguousarray(p if vector else p[:, 0]) for p in parts)
 
         return Batch(
-            loss=self.loss, arithmetic=self.arithmetic, params=params, focus=focus,
+            loss=self.loss, arithmetic=self.arithmetic, params=params, focus=focus, scale=self.scale,
             inputs=split(table), targets=_target_array(self.loss, targets, dtype),
             cotangent=np.array(cotangents).astype(dtype), tangent=split(np.array(tangents).astype(dtype)),
             weight=np.array(weights).astype(dtype) if with_weight else None,
             class_weight=np.array([source.pick(_WEIGHTS) for _ in range(width)]).astype(dtype)
             if with_class_weight else None,
         )  # fmt: skip
+
+    def nudge(self, q: fmpq, ulps: int) -> fmpq:
+        """The number of the format nearest to q, or one a few ulp beside it."""
+        return fmpq(*self.format.step(to_float(self.format.round(q)), ulps).as_integer_ratio())
+
+    def _folded(self, x: Extended) -> Extended:
+        """A score, moved into the domain by its size or by whole units where it lies outside."""
+        if self.domain is None:
+            return x
+        low, high = self.domain
+        value = to_float(x)
+        if low <= value <= high:
+            return x
+        if not math.isfinite(value):
+            return fmpq(*((low + min(high, low + 2)) / 2).as_integer_ratio())
+        size = abs(value)
+        inside = size if low <= size <= high else low + size % (1 if math.isinf(high) else high - low)
+        return fmpq(*inside.as_integer_ratio())
 
     # -- margins ---------------------------------------------------------------------------------------------------
 
@@ -157,8 +179,7 @@ class Spec:
         if focus in ("kink", "ties", "masked") or (focus != "random" and kind % 8 == 7):
             return at if kind % 4 < 3 else at + _DYADICS[kind % len(_DYADICS)]
         if focus == "ulp":
-            step = (1, -1, 2, -2)[kind % 4]
-            return fmpq(*fmt.step(to_float(fmt.round(at)), step).as_integer_ratio())
+            return self.nudge(at, (1, -1, 2, -2)[kind % 4])
         if focus == "inside":
             costly = [i for i, p in enumerate(phi.pieces) if any(p)]
             i = costly[(kind // 16) % len(costly)]
@@ -308,6 +329,14 @@ def _cosine_sample(
     kind = source.byte() % 4
     if focus == "kink":
         other = turned
+    elif (
+        focus == "ulp"
+    ):  # at the angle whose cosine is Δ, as near as the coordinates' rounding allows, and a few ulp on
+        cos = params["margin"]
+        sin = _root(1 - cos * cos)
+        aim = [cos * a + sin * t for a, t in zip(x, turned, strict=True)]
+        steps = [source.pick((0, 1, -1, 2, -2)) if a else 0 for a in aim]  # beside 0 there are only subnormals
+        other = [spec.nudge(a, step) for a, step in zip(aim, steps, strict=True)]
     elif focus == "past":
         other = [-v for v in (x if kind < 2 else _legs(width, source))]
     else:
@@ -345,17 +374,18 @@ def strata(e: Evaluation) -> set[str]:
     if e.infinite is not None:
         return {"not_finite"}
     out = set()
-    if len(e.terms) < _expected_terms(e):
+    if e.masked:
         out.add("masked")
     fmt = e.arithmetic.format
     margins = [t.z for t in e.terms]
+    norms = e.loss.margins.norms  # a margin made of norms is known no better than its error bound
     if len(set(margins)) < len(margins):
         out.add("ties")
     for t, z in zip(e.terms, margins, strict=True):
         kinks = t.phi.kinks or t.phi.breaks
         if any(z == k for k in kinks):
             out.add("kink")
-        elif any(abs(z - k) <= 2 * max(fmt.ulp(k), fmt.ulp(z)) for k in kinks):
+        elif any(abs(z - k) <= 2 * max(fmt.ulp(k), fmt.ulp(z), t.error if norms else ZERO) for k in kinks):
             out.add("ulp")
         out.add("past" if t.flat and t.high == 0 else "inside")
         if 0 < abs(z) <= fmt.tiny:
@@ -363,8 +393,3 @@ def strata(e: Evaluation) -> set[str]:
         if abs(z) >= power_of_two(fmt.emax // 2):
             out.add("large")
     return out
-
-
-def _expected_terms(e: Evaluation) -> int:
-    kind = e.loss.margins.name
-    return e.width - 1 if kind == "one_vs_rest_gaps" else 0

@@ -158,7 +158,7 @@ def scaling(case: Case) -> Judgement:
     out = Judgement()
     batch = case.batch
     factor = 4
-    params = {n: v if n in ("p", "eps") else factor * v for n, v in batch.params.items()}
+    params = {n: v if n in ("p", "eps", "root_eps") else factor * v for n, v in batch.params.items()}
     inputs = tuple((x * np.asarray(factor, x.dtype)).astype(x.dtype) for x in batch.inputs)
     targets = batch.targets
     if batch.loss.margins.targets == "real" and targets is not None:

@@ -42,14 +42,14 @@ def textbook_binary_example(case: Case) -> Judgement:
     got = case.call(batch, gradients=False)
     fmt = batch.format
     for i, (v, printed) in enumerate(zip(extended(got.value), ("0", "0.5", "0.2", "0", "0.7"), strict=True)):
-        exact = LOSSES["hinge"].defaults["margin"] * 0 + fmpq(int(float(printed) * 10), 10)
+        exact = LOSSES["hinge"].defaults["margin"] * 0 + fmpq(int(float(printed) * 10), 10) * batch.multiple
         out.judged += 1
         # the printed scores are decimals: half an ulp of the score, half of the result
         if not isinstance(v, fmpq) or abs(v - exact) > fmt.ulp(fmpq(1)):
             out.fail(Failure(batch, f"{printed} as printed", show(v), sample=i))
     if case.offers("mean"):
         v = extended(case.call(batch, "mean", gradients=False).value)[0]
-        if not isinstance(v, fmpq) or abs(v - fmpq(28, 100)) > 2 * fmt.ulp(fmpq(1)):
+        if not isinstance(v, fmpq) or abs(v - fmpq(28, 100) * batch.multiple) > 2 * fmt.ulp(fmpq(1)):
             out.fail(Failure(batch, "0.28 as printed", show(v), "mean"))
     return out
 
@@ -70,6 +70,7 @@ def textbook_multiclass_example(case: Case) -> Judgement:
         zip(extended(case.call(batch, gradients=False).value), (fmpq(0), fmpq(0), fmpq(1, 2)), strict=True)
     ):
         out.judged += 1
+        want *= batch.multiple
         if not isinstance(v, fmpq) or abs(v - want) > 2 * batch.format.ulp(fmpq(1, 2)):
             out.fail(Failure(batch, f"{show(want)}: the sum divided by K = 3", show(v), sample=i))
     return out
@@ -88,6 +89,7 @@ def hinge_embedding_is_not_hinge(case: Case) -> Judgement:
     want = [fmpq(2), fmpq(1, 4), max(fmpq(0), margin - 2)]
     for i, (v, w) in enumerate(zip(extended(case.call(batch, gradients=False).value), want, strict=True)):
         out.judged += 1
+        w *= batch.multiple
         if v != w:
             out.fail(Failure(batch, show(w), show(v), sample=i))
     return out
@@ -137,7 +139,7 @@ def squared_hinge_differentiable(case: Case) -> Judgement:
     sizes = [r[0] for r in rows]
     for i, (g, score) in enumerate(zip(sizes, rationals(batch.inputs[0]), strict=True)):
         out.judged += 1
-        want = -2 * max(fmpq(0), margin - score)
+        want = -2 * max(fmpq(0), margin - score) * batch.multiple
         if g != want:
             out.fail(Failure(batch, show(want), show(g), sample=i))
     return out

@@ -160,7 +160,7 @@ class Loss:
         words = {"sum": "\\sum_k \\varphi(z_k)", "max": "\\max_k \\varphi(z_k)"}
         many = self.margins.row == "vector" and not self.margins.norms
         body = words[self.aggregate] if many else "\\varphi(z)"
-        shapes = " ".join(
+        shapes = ",\\quad ".join(
             f"\\varphi{'' if label is None else f'_{{y={label:+d}}}'}(z) = {phi.latex()}"
             for label, phi in self.shapes.items()
         )

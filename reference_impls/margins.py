@@ -154,10 +154,11 @@ def _ball(x: arb) -> tuple[fmpq, fmpq]:
     return rational(x.mid()), rational(x.rad())
 
 
-def _norm(diff: list[fmpq], p: int) -> arb:
+def _norm(diff: list[fmpq], p: int, inside: fmpq = ZERO) -> arb:
+    """(Σ |x|^p + inside)^(1/p)"""
     if p == 1:
-        return arb(sum((abs(x) for x in diff), ZERO))
-    return arb(sum((x * x for x in diff), ZERO)).sqrt()
+        return arb(sum((abs(x) for x in diff), ZERO) + inside)
+    return arb(sum((x * x for x in diff), ZERO) + inside).sqrt()
 
 
 def _gamma(fmt: Format, n: int) -> fmpq:
@@ -168,6 +169,8 @@ def _gamma(fmt: Format, n: int) -> fmpq:
 
 def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
     """z = ‖a − n + ε‖ − ‖a − p + ε‖; ε per component as in torch's pairwise_distance, 0 for ours.
+
+    root_eps is one more addend under the root, as in optax and MLX.
 
     Forward error of a computed norm (Higham §3.1): each difference carries two roundings relative to |a − p| + ε, a
     square one more, the sum D − 1, the root halves what came before and adds one: γ_{D+4} ‖ |a − p| + ε ‖.
@@ -180,7 +183,8 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
     exact = [x for x in row if isinstance(x, fmpq)]
     a, near, far = exact[:width], exact[width : 2 * width], exact[2 * width :]
     eps, p, margin = params.get("eps", ZERO), int(params["p"].p), params["margin"]
-    relative = _gamma(fmt, width + 6)
+    inside = params.get("root_eps", ZERO)
+    relative = _gamma(fmt, width + 6 + 2 * (inside != 0))
     with ctx.workprec(_BITS):
         distances: list[arb] = []
         gradients: dict[int, fmpq] = {}
@@ -191,7 +195,7 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
         for sign, other, offset in ((-1, near, width), (1, far, 2 * width)):
             diff = [x - y + eps for x, y in zip(a, other, strict=True)]
             size = [abs(x - y) + eps for x, y in zip(a, other, strict=True)]
-            d, reach = _norm(diff, p), _ball(_norm(size, p))
+            d, reach = _norm(diff, p, inside), _ball(_norm(size, p, inside))
             singular = singular or d == 0 or (p == 1 and not all(diff))
             distances.append(d)
             total += reach[0] + reach[1]
@@ -205,6 +209,7 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
                 else:
                     slope = _ball(arb(x) / d)
                     bound = _ball(arb(s) / d)
+                    # ‖·‖ ≥ the component: under a root of a sum of squares no quotient exceeds 1
                     slack = _gamma(fmt, 2 * width + 12) * (bound[0] + bound[1])
                     # ε itself is rounded, absolutely so where it is subnormal; so are the tiny quotients it leaves
                     inverse = _ball(1 / d)
@@ -213,7 +218,7 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
                     gradients[where] = gradients.get(where, ZERO) + direction * slope[0]
                     errors[where] = errors.get(where, ZERO) + slope[1] + slack
         middle, radius = _ball(distances[1] - distances[0])
-    exactly = radius == 0 and eps == 0 and _norms_exact(a, (near, far), p, margin, fmt)
+    exactly = radius == 0 and eps == 0 and inside == 0 and _norms_exact(a, (near, far), p, margin, fmt)
     yield Term(middle, gradients, ZERO if exactly else radius + relative * total + 2 * rounded, errors, singular)
 
 

@@ -131,8 +131,10 @@ class Evaluation:
     arithmetic: Arithmetic
     terms: tuple[Judged, ...]
     infinite: Extended | None  # the value where a score is not finite
-    factor: fmpq  # 1/K and the class weight
+    factor: fmpq  # 1/K, the class weight and the implementation's own scale
     width: int
+    masked: int = 0  # terms left out: margins of +∞
+    base: fmpq = ONE  # the factor without the class weight
 
     @cached_property
     def value(self) -> Extended:
@@ -150,12 +152,13 @@ class Evaluation:
     @cached_property
     def scalings(self) -> int:
         """Roundings of the products behind the sum: 1/K may be formed first (2), a class weight is one more."""
-        per_class = self.loss.per_class and not is_power_of_two(fmpq(1, max(self.width, 1)))
-        return (2 if per_class else 0) + (1 if self.loss.class_weight and self._has_class_weight else 0)
+        return (0 if is_power_of_two(self.base) else 2) + (
+            1 if self.loss.class_weight and self._has_class_weight else 0
+        )
 
     @property
     def _has_class_weight(self) -> bool:
-        return self.factor != (fmpq(1, self.width) if self.loss.per_class else ONE)
+        return self.factor != self.base
 
     @cached_property
     def value_roundings(self) -> int:
@@ -173,7 +176,8 @@ class Evaluation:
         return max(
             [
                 total,
-                total * self.factor * (self.width if self.loss.per_class else 1),
+                total * self.factor / self.base,  # the scale may come last
+                total * self.factor,
                 *(t.phi.peak(t.z) for t in self.terms),
             ]
         )
@@ -325,6 +329,7 @@ def evaluate(
     target: object,
     arithmetic: Arithmetic,
     class_weight: Sequence[fmpq] | None = None,
+    scale: fmpq = ONE,
 ) -> Evaluation:
     """Evaluate one sample exactly.
 
@@ -332,21 +337,24 @@ def evaluate(
         row: the sample's coordinates (all inputs one behind the other), exact rationals or inf/nan.
         target: −1/+1, a rational, a class index or a list of labels, as the margin map wants it.
         class_weight: one rational a class, or None.
+        scale: the implementation computes this multiple of the loss.
     """
     fmt = arithmetic.format
     width = len(row)
-    factor = fmpq(1, width) if loss.per_class else ONE
+    base = factor = scale / width if loss.per_class else scale
     if class_weight is not None:
         factor *= class_weight[int(target)]  # type: ignore[call-overload]
     phi = loss.shape(int(target) if loss.labels_decide else None, params)  # type: ignore[call-overload]
     judged: list[Judged] = []
     infinite: list[float] = []
+    masked = 0
     for term in loss.margins.terms(row, target, params, fmt):
         z = term.z
         if not isinstance(z, fmpq):
             limit = z if math.isnan(z) else phi.limit(1 if z > 0 else -1)
             if limit == 0 and z == math.inf and phi.zero_from is not None:
-                continue  # a margin of +∞ (a masked class) adds nothing to value or gradient
+                masked += 1  # a margin of +∞ (a masked class) adds nothing to value or gradient
+                continue
             if isinstance(limit, float):
                 infinite.append(limit)
                 continue
@@ -363,7 +371,7 @@ def evaluate(
         exact_slopes = phi.slopes(z)
         slopes = phi.slope_hull(z - error, z + error) if error else exact_slopes
         judged.append(Judged(term, z, phi, low, high, slopes, exact_slopes, magnitude, error))
-    return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width)
+    return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width, masked, base)
 
 
 def _combine(infinite: list[float], factor: fmpq) -> Extended | None:

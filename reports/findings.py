@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hingeproof.records import Record, RunInfo, Tensor, Witness
 from hingeproof.reports.page import SIGNS, Page
@@ -14,17 +14,32 @@ from hingeproof.reports.text import number, one_line
 IN_FULL = 20
 ELEMENTS = 8  # of an array; the rest is in records.jsonl
 INDENT, COLUMN = 4, 10
+NONE: Mapping[str, int] = {}
 
 
 def show(page: Page, info: RunInfo, summary: Summary, statements: Mapping[str, str]) -> None:
     """Write the first findings in full, and for the rest how many and how to see them."""
-    if not summary.findings:
+    title = f"Findings ({summary.findings_count:,}; those that differ only in dtype, device or mode count once)"
+    write(page, info, summary.findings, statements, title=title, more=summary.more_findings)
+
+
+def write(
+    page: Page,
+    info: RunInfo,
+    found: Sequence[Finding],
+    statements: Mapping[str, str],
+    *,
+    title: str,
+    more: Mapping[str, int] = NONE,
+) -> None:
+    """Write findings under a title, if there are any. more: how many others each law has."""
+    if not found:
         return
-    page.heading(f"Findings ({len(summary.findings):,}; those that differ only in dtype, device or mode count once)")
-    for place, finding in enumerate(summary.findings[:IN_FULL], 1):
+    page.heading(title)
+    for place, finding in enumerate(found[:IN_FULL], 1):
         page.blank()
         _finding(page, place, finding, statements)
-    _rest(page, info, summary)
+    _rest(page, info, found, more)
 
 
 def _finding(page: Page, place: int, finding: Finding, statements: Mapping[str, str]) -> None:
@@ -44,7 +59,7 @@ def _finding(page: Page, place: int, finding: Finding, statements: Mapping[str, 
     promised = record.kind == "promise" and len(finding.laws) == 1
     page.paragraph(
         f"{', '.join(finding.dtypes)} · {', '.join(finding.modes)} · {', '.join(finding.devices)} · "
-        f"{number(len(finding.checks), 'check')}{' of a promise' if promised else ''}",
+        f"{number(finding.checks, 'check')}{' of a promise' if promised else ''}",
         indent=pad,
         style="dim",
     )
@@ -94,23 +109,31 @@ def _elements(values: list[str]) -> str:
     return ", ".join(values[:ELEMENTS]) + (f", … {rest} more" if rest > 0 else "")
 
 
-def _rest(page: Page, info: RunInfo, summary: Summary) -> None:
-    rest = summary.findings[IN_FULL:]
+def _rest(page: Page, info: RunInfo, found: Sequence[Finding], more: Mapping[str, int]) -> None:
+    rest = len(found[IN_FULL:])
     if not rest:
         return
     page.blank()
-    page.paragraph(f"… and {number(len(rest), 'finding')} more. To see them:")
-    everything = Counter(finding.record.law for finding in summary.findings)
-    commands: Counter[str] = Counter()
-    for finding in rest:
-        # A law with too many findings for one page is shown one implementation at a time.
-        implementation = finding.record if everything[finding.record.law] > IN_FULL else None
-        commands[command(info, finding.record, implementation)] += 1
+    page.paragraph(f"… and {number(rest + sum(more.values()), 'finding')} more. To see them:")
+    commands = again(info, found, rest, more)
     for line, count in list(commands.items())[:10]:
         page.verbatim(f"{count:5,}  {line}")
     if len(commands) > 10:
         hidden = sum(list(commands.values())[10:])
         page.paragraph(f"{hidden:5,}  more, all of them in records.jsonl")
+
+
+def again(info: RunInfo, found: Sequence[Finding], last: int, more: Mapping[str, int] = NONE) -> dict[str, int]:
+    """Return commands that show the last findings, and those more of each law, with how many each shows."""
+    everything = Counter(finding.record.law for finding in found)
+    commands: Counter[str] = Counter()
+    for finding in found[len(found) - last :]:
+        # A law with too many findings for one page is shown one implementation at a time.
+        implementation = finding.record if everything[finding.record.law] > IN_FULL else None
+        commands[command(info, finding.record, implementation)] += 1
+    for law, count in more.items():
+        commands[shlex.join(["hingeproof", "verify", "--law", law, *_settings(info)])] += count
+    return dict(commands)
 
 
 def command(info: RunInfo, record: Record, only: Record | None) -> str:
@@ -120,10 +143,13 @@ def command(info: RunInfo, record: Record, only: Record | None) -> str:
     if user is not None:
         words += [user.target, "--loss", user.loss, "--framework", user.framework]
         words += ["--grad", user.grad] if user.grad else []
-        words += ["--contract", "strict"] if user.strict else []
+        contract = [*(["strict"] if user.strict else []), *(f"{k}={v}" for k, v in user.contract)]
+        words += ["--contract", ",".join(contract)] if contract else []
     elif only is not None:
         words.append(only.implementation)
-    words += ["--law", record.law]
-    words += ["--profile", info.plan.profile] if info.plan.profile != "ci" else []
-    words += ["--seed", str(info.plan.seed)] if info.plan.seed else []
-    return shlex.join(words)
+    return shlex.join([*words, "--law", record.law, *_settings(info)])
+
+
+def _settings(info: RunInfo) -> list[str]:
+    words = ["--profile", info.plan.profile] if info.plan.profile != "ci" else []
+    return words + (["--seed", str(info.plan.seed)] if info.plan.seed else [])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from hingeproof.records import SCHEMA_VERSION, Record, RunInfo
+
+AGAIN = "verify again into a new --out"
 
 
 class UnreadableRunError(Exception):
@@ -25,14 +29,18 @@ class _Version(msgspec.Struct):
     schema_version: int
 
 
+class _Check(msgspec.Struct):
+    check: str
+
+
 def read(directory: Path) -> Run:
     """Return the run in a directory.
 
     Raises: UnreadableRunError where it is no run, was written by a newer hingeproof, or is damaged.
     """
     info = read_info(directory)
-    records, truncated = _read_records(directory / "records.jsonl", complete=info.complete)
-    return Run(info, records, truncated)
+    found = tuple(records(directory, info))
+    return Run(info, found, truncated=not info.complete and _cut_off(directory / "records.jsonl"))
 
 
 def read_info(directory: Path) -> RunInfo:
@@ -53,34 +61,59 @@ def read_info(directory: Path) -> RunInfo:
             )
         return msgspec.json.decode(data, type=RunInfo)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UnreadableRunError(f"{path} is damaged ({_one_line(error)}): verify again into a new --out") from error
+        raise UnreadableRunError(f"{path} is damaged ({_one_line(error)}): {AGAIN}") from error
 
 
-def _read_records(path: Path, *, complete: bool) -> tuple[tuple[Record, ...], bool]:
-    if not complete and not path.exists():
-        return (), False
-    data = _bytes(path, f"{path} is missing though the run is complete: verify again into a new --out")
-    lines = data.split(b"\n")
+def records(directory: Path, info: RunInfo) -> Iterator[Record]:
+    """Yield the records of a run one by one, none kept. Raises: UnreadableRunError, as `read` does."""
+    path = directory / "records.jsonl"
+    try:
+        file = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not info.complete:
+            return
+        raise UnreadableRunError(f"{path} is missing though the run is complete: {AGAIN}") from error
+    except OSError as error:
+        raise UnreadableRunError(f"{path} cannot be read: {error.strerror}") from error
     decoder = msgspec.json.Decoder(Record)
-    records: list[Record] = []
-    at: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Only a write that was cut off leaves a last line without its line break.
-            if number == len(lines) and not complete:
-                return tuple(records), True
-            raise UnreadableRunError(f"{path}, line {number} is damaged: {_one_line(error)}") from error
-        if record.check in at:
-            raise UnreadableRunError(
-                f"{path}, line {number}: {_one_line(record.check)} is there already (line {at[record.check]})"
-            )
-        at[record.check] = number
-        records.append(record)
-    return tuple(records), False
+    seen: set[int] = set()  # hashes, for a million names would be 200 MB
+    with file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                record = decoder.decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                # Only a write that was cut off leaves a last line without its line break.
+                if not line.endswith(b"\n") and not info.complete:
+                    return
+                raise UnreadableRunError(f"{path}, line {number} is damaged: {_one_line(error)}") from error
+            known = hash(record.check)
+            if known in seen:
+                _refuse_a_second(path, number, record.check)
+            seen.add(known)
+            yield record
+
+
+def _refuse_a_second(path: Path, number: int, check: str) -> None:
+    """Raise UnreadableRunError if a line before this one is on the same check (and has not just the same hash)."""
+    decoder = msgspec.json.Decoder(_Check)
+    with path.open("rb") as file:
+        for before, line in enumerate(file, 1):
+            if before == number:
+                return
+            if line.strip() and decoder.decode(line).check == check:
+                raise UnreadableRunError(f"{path}, line {number}: {_one_line(check)} is there already (line {before})")
+
+
+def _cut_off(path: Path) -> bool:
+    """Tell whether the last line lacks its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read() != b"\n"
+    except OSError:  # no file, or an empty one
+        return False
 
 
 def _bytes(path: Path, missing: str) -> bytes:

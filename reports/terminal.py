@@ -13,7 +13,10 @@ from hingeproof.reports.page import SIGNS, Page
 from hingeproof.reports.summary import FINDINGS, Cell, Row, Selection, Shared, Summary, summarise
 from hingeproof.reports.text import names, number, one_line, shorten
 
-EXTRAS = ("torch", "jax", "optax", "sklearn")
+EXTRAS = (
+    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx", "tensorflow",
+    "paddle",
+)  # fmt: skip
 REASON = 240  # characters of a reason: it may be a whole exception
 CELL = 4  # columns for a sign and a count
 
@@ -21,18 +24,24 @@ CELL = 4  # columns for a sign and a count
 def render(info: RunInfo, records: Iterable[Record], statements: Mapping[str, str], console: Console) -> Summary:
     """Write the report of a run and return its summary. `statements`: what each law says, by its name."""
     summary = summarise(info, records)
+    render_summary(info, summary, statements, console)
+    return summary
+
+
+def render_summary(info: RunInfo, summary: Summary, statements: Mapping[str, str], console: Console) -> None:
+    """Write the report of a run that has been summarised."""
     page = Page(console)
     page.paragraph(verdict_sentence(info, summary), style="bold red" if summary.findings else "bold")
     _counts(page, info, summary)
     _matrix(page, summary)
     _kink(page, summary)
     _shared(page, summary, "Conventions (documented or chosen, not failures)", summary.conventions)
+    _shared(page, summary, "Measured, not judged", summary.notes)
     _shared(page, summary, "Known deviations", summary.known)
     _shared(page, summary, "Not tested (unsupported)", summary.unsupported)
     _shared(page, summary, "Undecided", summary.undecided)
     _shared(page, summary, "Thin strata: too few samples fell there to count as evidence", summary.thin)
     findings.show(page, info, summary, statements)
-    return summary
 
 
 def verdict_sentence(info: RunInfo, summary: Summary) -> str:
@@ -46,8 +55,8 @@ def verdict_sentence(info: RunInfo, summary: Summary) -> str:
     if parts:
         (first, words), *more = parts
         sentence = f"{first:,} of {run} {words}" + "".join(f", {count:,} {words}" for count, words in more)
-        guilty = len({finding.record.implementation for finding in summary.findings})
-        sentence += f": {number(len(summary.findings), 'finding')} in {number(guilty, 'implementation')}"
+        guilty = len({implementation for implementation, _ in summary.guilty})
+        sentence += f": {number(summary.findings_count, 'finding')} in {number(guilty, 'implementation')}"
     elif not summary.implementations:
         why = "no check was selected" if not summary.verdicts else f"{run} run, none came to a verdict"
         return f"{begin}{'nothing' if begin else 'Nothing'} was judged: {why}."

@@ -14,7 +14,7 @@ import pytest
 from hingeproof import properties
 from hingeproof.backends import MODES
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.implementation import FRAMEWORKS, every_parameter
+from hingeproof.implementation import DTYPES, REFERENCES, every_parameter
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of
@@ -23,7 +23,7 @@ from hingeproof.reference_impls.losses import LOSSES, Loss, rational
 
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
-frameworks = pytest.mark.parametrize("framework", FRAMEWORKS)
+frameworks = pytest.mark.parametrize("framework", REFERENCES)
 FOLDER = Path(properties.__file__ or "").parent
 
 # Where the laws' code asks for a name, and why that is no fact of the loss that could be derived instead.
@@ -101,7 +101,6 @@ def test_every_loss_has_laws_a_formula_and_a_source(loss: Loss) -> None:
 
 
 @pytest.mark.parametrize("loss", [x for x in LOSSES.values() if x.labels_decide], ids=lambda x: x.name)
-@pytest.mark.xfail(reason="the shapes are joined by a space: φ₊(z) = z φ₋(z) = … reads as a product")
 def test_the_formulas_of_two_labels_are_kept_apart(loss: Loss) -> None:
     first, second = loss.latex().split(r"\varphi_{y=-1}")
     assert re.search(r"(,|;|\\quad|\\\\)\s*(\\quad)?\s*$", first), first
@@ -142,7 +141,9 @@ def test_every_law_names_what_there_is(law: Law) -> None:
     assert len(law.foci) == len(set(law.foci))
     assert law.modes
     assert set(law.modes) <= {mode for modes in MODES.values() for mode in modes}
-    assert set(law.needs) <= {"gradient", "sum", "mean", "reduction", "weight", "class_weight", "margin", "lengths"}
+    needs = {"gradient", "sum", "mean", "reduction", "weight", "class_weight", "margin", "lengths", "optimum"}
+    assert set(law.needs) <= needs
+    assert set(law.dtypes) <= set(DTYPES)
     assert law.every >= 1
     assert not (law.once and law.foci)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hingeproof import __version__
+from hingeproof import __version__, reporting
 from hingeproof.bench.command import app as bench
 from hingeproof.bench.history.command import app as history
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, USAGE, UsageError
@@ -26,12 +26,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 listing = typer.Typer(
-    help="Tables of what there is: losses, implementations, laws.", no_args_is_help=True, rich_markup_mode=None
+    help="Tables of what there is: losses, implementations, laws, deviations, conventions.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(listing, name="list")
 app.add_typer(svm, name="svm")
 app.add_typer(bench, name="bench")
 app.add_typer(history, name="history")
+app.command()(reporting.report)
+app.command()(reporting.diff)
+app.command()(reporting.publish)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -85,7 +90,13 @@ def verify(
     ] = None,
     contract: Annotated[
         str | None,
-        typer.Option(metavar="strict", help="strict: hold your own callable to the policy of the references."),
+        typer.Option(
+            metavar="KEY=VALUE,…",
+            help="What your own callable promises: labels=01,kink=any,scale=1/K; strict: the references' whole policy.",
+        ),
+    ] = None,
+    ledger: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Known deviations of your own [./hingeproof-deviations.toml].")
     ] = None,
     grad: Annotated[
         str | None, typer.Option(metavar="module:function", help="Gradient of your own NumPy callable.")
@@ -144,6 +155,18 @@ def list_laws(json: Json = False) -> None:
     _table("laws", json)
 
 
+@listing.command("deviations")
+def list_deviations(json: Json = False) -> None:
+    """The ledger: known deviations of released libraries, and of your own project."""
+    _table("deviations", json)
+
+
+@listing.command("conventions")
+def list_conventions(json: Json = False) -> None:
+    """What libraries document that differs from the formula or from the references' policy: never a failure."""
+    _table("conventions", json)
+
+
 def _table(what: str, as_json: bool) -> None:
     from hingeproof import tables
 
@@ -156,6 +179,54 @@ def explain(law: Annotated[str, typer.Argument(metavar="LAW")], json: Json = Fal
     from hingeproof import tables
 
     tables.explain(law, as_json=json)
+
+
+deviations = typer.Typer(help="The ledger of known deviations.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(deviations, name="deviations")
+
+
+@deviations.command("add")
+def deviations_add(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory that --out named.")],
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="The check, or a unique beginning of it.")],
+    link: Annotated[str, typer.Option(metavar="URL", help="Where the deviation is reported.")],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Why it is known and left as it is, in a sentence.")],
+    ledger: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The ledger to append to [./hingeproof-deviations.toml].")
+    ] = None,
+) -> None:
+    """Record a failing verdict as known: later runs replay its witness and say `known`, or `stale` once it is gone."""
+    import datetime
+
+    from hingeproof.deviations import add
+
+    today = datetime.datetime.now(datetime.UTC).date()
+    path, entry = add(run, check, link=link, why=why, own=ledger, today=today)
+    print(f"{path}: {entry.id} ({', '.join(entry.dtypes)}; {', '.join(entry.modes)}), review by {entry.review_by}")
+
+
+@app.command()
+def identify(
+    target: Annotated[str, typer.Argument(metavar="module:attribute", help="The black box.")],
+    framework: Annotated[str, typer.Option(metavar="NAME", help="numpy, torch, jax, …")],
+    loss: Annotated[str, typer.Option(metavar="NAME", help="What you take it for.")] = "",
+    json: Json = False,
+) -> None:
+    """Which loss a callable behaves like: scale, labels, mean, kink; with the inputs that tell it from its siblings."""
+    from hingeproof.identifying import identify as answer
+
+    raise typer.Exit(answer(target, framework, loss, as_json=json))
+
+
+@app.command()
+def repro(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory that --out named.")],
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="The check, or a unique beginning of it.")],
+) -> None:
+    """A script that shows one failure with the framework alone: exits 1 while it is there, 0 once it is gone."""
+    from hingeproof.reproducing import reproduce
+
+    raise typer.Exit(reproduce(run, check))
 
 
 @app.command()

@@ -8,29 +8,39 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import hypothesis
+import msgspec
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
 from hingeproof.backends import COMPILED, backend, subject
+from hingeproof.backends.training import descend
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Batch, Case, Failure, Judgement, Unanswered
+from hingeproof.deviations import applies, kind_of
+from hingeproof.figures import Training
+from hingeproof.implementation import REFERENCES, Implementation
+from hingeproof.points import Answers, answers
+from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
+from hingeproof.properties.contract import Contract
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import Spec, foci_of, strata
-from hingeproof.records import Check, Plan, Record, Witness
+from hingeproof.records import Check, Deviation, Plan, Record, Witness
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
+from hingeproof.replay import batch_of, still_there
+from hingeproof.script import script
 from hingeproof.table import PROFILES, implementations, lacking
-from hingeproof.witness import witness
+from hingeproof.versions import within
+from hingeproof.witness import asked, witness
 
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
+_TOP_UPS = 2
 
 
 @dataclass
@@ -43,6 +53,8 @@ class Tally:
     strata: dict[str, int] = field(default_factory=dict)
     examples: int = 0
     failed_on: str = ""
+    deviation: Deviation | None = None
+    known: Failure | None = None  # of the class that the ledger knows; the search for others goes on
 
     def add(self, seen: Judgement, batch: Batch) -> None:
         total = self.total
@@ -54,8 +66,13 @@ class Tally:
             for key, n in theirs.items():
                 mine[key] = mine.get(key, 0) + n
         total.convention = total.convention or seen.convention
-        if seen.failure is not None and total.failure is None:
-            total.failure, self.failed_on = seen.failure, batch.focus
+        total.note = total.note or seen.note
+        total.curves += seen.curves
+        if seen.failure is not None:
+            if self.deviation is not None and kind_of(seen.failure.observed) == self.deviation.kind:
+                self.known = self.known or seen.failure
+            elif total.failure is None:
+                total.failure, self.failed_on = seen.failure, batch.focus
         if seen.judged:
             self.examples += 1
             self.by_focus[batch.focus] = self.by_focus.get(batch.focus, 0) + seen.judged
@@ -79,40 +96,74 @@ def seed_of(text: str, seed: int) -> int:
     return zlib.crc32(f"{seed}|{text}".encode())
 
 
+def _optimum(problem: Any) -> Any:
+    """An exact optimum, from the SVM oracle: laws prove it themselves, and never import it."""
+    from hingeproof.svm.family import solve
+
+    return solve(problem)
+
+
 class Pass:
     """All laws of one implementation × dtype × device × mode."""
 
-    def __init__(self, checks: Sequence[Check], plan: Plan, about_to_try: AboutToTry) -> None:
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        plan: Plan,
+        about_to_try: AboutToTry,
+        implementation: Implementation | None = None,
+        answered: Callable[[Answers], None] | None = None,
+    ) -> None:
+        self.answered = answered
         first = checks[0]
         self.checks, self.plan, self.about_to_try = checks, plan, about_to_try
-        self.implementation: Implementation = {**IMPLEMENTATIONS, **implementations(plan)}[first.implementation]
+        self.implementation: Implementation = (
+            implementation or {**IMPLEMENTATIONS, **implementations(plan)}[first.implementation]
+        )
         self.seed = seed_of(first.pass_id, plan.seed)
         self.profile = PROFILES[plan.profile]
         self.first = first
         self.compiled = first.mode in COMPILED
-        backing = backend(self.implementation.framework)
-        flush = backing.flushes(first.mode, first.dtype)
+        promised = within(self.implementation.versions)  # another release has promised nothing
+        self.contract = self.implementation.contract.for_mode(first.mode) if promised else Contract()
+        self.backing = backend(self.implementation.framework)
+        flush = self.backing.flushes(first.mode, first.dtype)
         loss = self.implementation.family
         self.spec = Spec(
             loss=loss,
             arithmetic=Arithmetic(FORMATS[first.dtype], flush),
-            settable=frozenset(self.implementation.keywords) - self._not_varied(),
+            settable=frozenset(self.implementation.keywords) - self._not_varied() - self._not_per_sample(),
             fixed=tuple((n, rational(v)) for n, v in self.implementation.fixed.items()),
             few=self.compiled,
+            scale=self.implementation.scale,
+            domain=None if self.implementation.domain is None else tuple(map(float, self.implementation.domain)),  # type: ignore[arg-type]
+            widths=self.implementation.widths,
         )
         if self.compiled or self.implementation.framework == "jax":
             # each new shape costs compilations, in eager JAX too: one for every operation
-            self.spec = replace(self.spec, sizes=(8,), widths=(4,))
-        self.foci = foci_of(loss)
-        self.tallies = {c.law: Tally(LAWS[c.law]) for c in checks if self._lacking(LAWS[c.law]) is None}
+            self.spec = replace(self.spec, sizes=(8,), widths=self.implementation.widths[-1:])
+        self.foci = foci_of(loss, bounded=self.implementation.domain is not None)
+        self.tallies = {
+            c.law: Tally(LAWS[c.law], deviation=next((d for d in plan.deviations if applies(d, c)), None))
+            for c in checks
+            if self._lacking(LAWS[c.law]) is None
+        }
         self.pool: dict[str, Any] = {
             "reference": lru_cache(maxsize=None)(self._reference),
-            "cross_entropy": backing.cross_entropy,
+            "cross_entropy": self.backing.cross_entropy,
+            "optimum": _optimum,
+            "defaults": self.spec.parameter_sets[0],
+            "train": getattr(self.backing, "train", None) or partial(descend, self.backing.subject),
+            "kept": {},  # what laws that are judged once share
         }
 
     def _not_varied(self) -> set[str]:
         """A compiled module with a class weight would be another module, and compilation, for each batch."""
         return {"class_weight"} if self.compiled and self.implementation.style == "module_class" else set()
+
+    def _not_per_sample(self) -> set[str]:
+        """A weight that the mean divides by leaves one sample's mean as it is: the law `weight` brings its own."""
+        return {"weight"} if self.implementation.mean_over == "weights" else set()
 
     def _lacking(self, law: Law) -> str | None:
         """What the law needs and this pass does not have."""
@@ -120,7 +171,8 @@ class Pass:
         return "not varied here: each value would be a compilation" if fixed else lacking(self.implementation, law)
 
     def _reference(self, loss: str) -> Any:
-        implementation = IMPLEMENTATIONS[f"{self.implementation.framework}.{loss}"]
+        own = self.implementation.framework
+        implementation = IMPLEMENTATIONS[f"{own if own in REFERENCES else 'numpy'}.{loss}"]
         return subject(implementation, self.first.dtype, self.first.device, "eager")
 
     @property
@@ -145,17 +197,21 @@ class Pass:
         refusal = self._refusal()
         if refusal is None:
             self._judge_once()
-            for focus in self.foci:
-                self._examples(focus)
+            self._judge_examples()
             self._shrink()
+            if self.answered is not None:
+                first = self.first
+                self.answered(answers(self.subject, self.implementation, first.dtype, first.device, first.mode))
         seconds = (time.perf_counter() - started) / len(judged)
         for check in judged:
             yield self._refused(check, refusal) if refusal is not None else self._verdict(check, seconds)
 
     # -- whether it can be called at all ---------------------------------------------------------------------------
 
-    def _refusal(self) -> tuple[str, Unanswered] | None:
-        """("unsupported", …) where this mode or dtype cannot run, ("fail", …) where a plain eager call raises."""
+    def _refusal(self) -> str | Unanswered | None:
+        """Why this device, mode or dtype cannot run (text: unsupported), or how a plain eager call failed."""
+        if self.first.device not in self.backing.devices():
+            return f"{self.implementation.framework} finds no {self.first.device} device: see hingeproof doctor"
         try:
             self.subject = subject(self.implementation, self.first.dtype, self.first.device, self.first.mode)
             self._announce(self.plain)
@@ -164,26 +220,28 @@ class Pass:
             cannot = self.first.mode != "eager" or (
                 self.first.dtype in ("float16", "bfloat16") and "implemented" in str(error)
             )
-            return ("unsupported" if cannot else "fail"), error
+            return f"cannot run in this mode or dtype: {error}" if cannot else error
         return None
 
-    def _refused(self, check: Check, refusal: tuple[str, Unanswered]) -> Record:
-        verdict, error = refusal
-        if verdict == "unsupported":
-            return self._record(check, verdict="unsupported", reason=f"cannot run in this mode or dtype: {error}")
+    def _refused(self, check: Check, refusal: str | Unanswered) -> Record:
+        if isinstance(refusal, str):
+            return self._record(check, verdict="unsupported", reason=refusal)
         first = min(self.tallies, key=lambda name: (name != "answers", name))
+        entry = self.tallies[check.law].deviation
+        if check.law == first and entry is not None and entry.kind == kind_of(refusal.failure.observed):
+            return self._known(check, entry, refusal.failure)
         if check.law == first:
-            return self._record(check, verdict="fail", witness=self._witness(error.failure))
+            return self._record(check, verdict="fail", witness=self._evidence(refusal.failure, check))
         return self._record(check, verdict="undecided", reason=f"the plainest call is not answered: see {first}")
 
     def _announce(self, batch: Batch) -> None:
         """Journal what is about to be tried: it is the witness, should the call never return."""
-        self.about_to_try(self._witness(Failure(batch, "an answer", "none: the call did not return")))
+        self.about_to_try(self._witness(Failure(batch, "an answer", "none: the call did not return"), self.first))
 
     # -- examples --------------------------------------------------------------------------------------------------
 
     def _case(self, batch: Batch) -> Case:
-        return Case(self.subject, batch, self.implementation.contract, dict(self.pool))
+        return Case(self.subject, batch, self.contract, dict(self.pool))
 
     def _judge_once(self) -> None:
         for tally in self.tallies.values():
@@ -194,7 +252,14 @@ class Pass:
     def _ask(self, law: Law, case: Case) -> Judgement:
         """What the law says; a call that is not answered is the business of the law `answers`, if it is asked for."""
         try:
-            return law.judge(case)
+            judgement = law.judge(case)
+            if judgement.failure is not None:
+                judgement.failure = replace(judgement.failure, asked=case.batch)
+            return judgement
+        except OutOfContract as error:
+            judgement = Judgement()
+            judgement.leave_out(f"out of contract: {error}")
+            return judgement
         except Unanswered as error:
             judgement = Judgement()
             if "answers" in self.tallies:
@@ -204,25 +269,36 @@ class Pass:
             judgement.leave_out("the call is not answered: see answers")
             return judgement
 
-    def _examples(self, focus: str) -> None:
+    def _judge_examples(self) -> None:
+        """The same number of examples on every focus, then more for the laws whose evidence stayed thin."""
         laws = [t for t in self.tallies.values() if not t.law.once]
+        for extra in range(1 + _TOP_UPS):
+            for focus in self.foci:
+                wanted = [t for t in laws if not t.law.foci or focus in t.law.foci]
+                if wanted:
+                    self._examples(focus, wanted, extra)
+            laws = [t for t in laws if self._thin(t) and t.total.failure is None]
+
+    def _examples(self, focus: str, laws: Sequence[Tally], extra: int) -> None:
         count = 0
+        due = dict.fromkeys((t.law.name for t in laws), 0)  # the example from which a law that pays for calls is due
 
         def body(batch: Batch) -> None:
             nonlocal count
             self._announce(batch)
             case = self._case(batch)
             for tally in laws:
-                wanted = not tally.law.foci or focus in tally.law.foci
-                if wanted and count % tally.law.every == 0:
-                    tally.add(self._ask(tally.law, case), batch)
+                if count >= due[tally.law.name]:
+                    seen = self._ask(tally.law, case)
+                    tally.add(seen, batch)
+                    due[tally.law.name] = count + (tally.law.every if seen.judged else 1)
             count += 1
 
         slow = self.compiled or self.implementation.framework == "jax"  # eager JAX traces each call anew
         examples = self.profile.compiled_examples if slow else self.profile.examples
-        self._hypothesis(body, focus, examples)
+        self._hypothesis(body, focus, examples, extra)
 
-    def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int) -> None:
+    def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int, extra: int) -> None:
         given = hypothesis.given(self.spec.batches(focus))(body)
         limits = settings(
             max_examples=examples,
@@ -231,7 +307,7 @@ class Pass:
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         )
-        hypothesis.seed(seed_of(focus, self.seed))(limits(given))()
+        hypothesis.seed(seed_of(f"{focus}+{extra}" if extra else focus, self.seed))(limits(given))()
 
     # -- shrinking -------------------------------------------------------------------------------------------------
 
@@ -253,11 +329,16 @@ class Pass:
             self._announce(batch)
             try:
                 found = law.judge(self._case(batch)).failure
+            except OutOfContract:
+                found = None
             except Unanswered as error:
                 found = error.judgement.failure if law.name == "answers" else None
-            if found is not None and found.batch.size <= best.batch.size:
-                best = found
-            return found is not None
+            if found is not None and found.batch.size <= best.batch.size and same_kind(found):
+                best = replace(found, asked=batch)
+            return found is not None and same_kind(found)
+
+        def same_kind(found: Failure) -> bool:
+            return kind_of(found.observed) == kind_of(failure.observed)
 
         limits = settings(
             max_examples=self.profile.examples * 4,
@@ -269,7 +350,8 @@ class Pass:
         if failure.sample is not None and failure.batch.size > 1 and not self.compiled:
             fails(failure.batch.take([failure.sample]))
         if not self.compiled:  # another shape would be another compilation
-            small = replace(self.spec, sizes=(1, 2, 8), widths=(2, 3, 4))
+            widths = tuple(w for w in (2, 3, 4) if w >= min(self.implementation.widths))
+            small = replace(self.spec, sizes=(1, 2, 8), widths=widths)
             with contextlib.suppress(hypothesis.errors.NoSuchExample, hypothesis.errors.FlakyFailure):
                 # without a smaller one the first failure stands; a shrink that ran out of calls looks flaky
                 source = random.Random(seed_of(focus, self.seed))
@@ -289,15 +371,22 @@ class Pass:
             "worst_bound": total.worst_bound,
             "worst_ulp": total.worst_ulp,
             "selection": dict(sorted(total.selection.items())),
-            "convention": total.convention,
+            "convention": self._convention(check, total),
+            "note": total.note,
+            "figures": [Training(check=check.id, **vars(curve)) for curve in total.curves],
             "thin": thin,
             "seconds": round(seconds, 6),
         }
         if total.failure is not None:
-            return self._record(check, verdict="fail", witness=self._witness(total.failure), **facts)
-        refused = self._refused_scores()
-        if thin and refused and not total.judged:
-            return self._record(check, verdict="unsupported", reason=refused)
+            return self._record(check, verdict="fail", witness=self._evidence(total.failure, check), **facts)
+        entry = tally.deviation
+        if entry is not None and entry.check == check.id:
+            return self._replayed(check, entry, tally, facts)
+        if entry is not None and tally.known is not None:
+            return self._known(check, entry, tally.known, **facts)
+        refused, outside = self._refused_scores(), self._outside(total)
+        if thin and (outside or (refused and not total.judged)):
+            return self._record(check, verdict="unsupported", reason=outside or refused)
         if thin:
             left_out = "; ".join(f"{why} ({n})" for why, n in sorted(total.left_out.items()))
             return self._record(
@@ -305,27 +394,59 @@ class Pass:
             )
         return self._record(check, verdict="pass", **facts)
 
+    def _convention(self, check: Check, total: Judgement) -> str:
+        """What the law saw, and once a pass what the documentation states."""
+        stated = self.implementation.documented if check.law == "answers" else ()
+        return "; ".join(filter(None, [*(f"documented: {text}" for text in stated), total.convention]))
+
+    def _replayed(self, check: Check, entry: Deviation, tally: Tally, facts: dict[str, Any]) -> Record:
+        """`known` if the entry's witness still shows what it says, else `stale`."""
+        batch = self.plain if tally.law.once else batch_of(entry, self.spec)
+        self._announce(batch)
+        failure, instead = still_there(entry, tally.law, self._case(batch))
+        if failure is not None:
+            return self._known(check, entry, failure, **facts)
+        also = "; another input breaks it still: record that one" if tally.known is not None else ""
+        reason = f"{instead}{also}: remove this entry ({entry.id}) from the ledger"
+        witness = None if tally.known is None else self._evidence(tally.known, check)
+        return self._record(check, verdict="stale", reason=reason, witness=witness, **facts)
+
+    def _known(self, check: Check, entry: Deviation, failure: Failure, **facts: Any) -> Record:
+        reason = f"{entry.why} ({entry.link})"
+        return self._record(check, verdict="known", reason=reason, witness=self._evidence(failure, check), **facts)
+
     def _refused_scores(self) -> str:
         """The convention by which calls are refused, if that is all that stood in the way of answers."""
         answers = self.tallies.get("answers")
         return "" if answers is None or answers.total.failure is not None else answers.total.convention
 
+    def _outside(self, total: Judgement) -> str:
+        """Why nothing could be judged, if all that the law looks at lies where the contract promises nothing."""
+        where = [why for why in total.left_out if why.startswith("out of contract")]
+        if where:
+            return where[0]
+        domain = self.implementation.domain
+        return "" if domain is None else f"out of contract: it speaks of scores in [{domain[0]}, {domain[1]}] alone"
+
     def _thin(self, tally: Tally) -> list[str]:
         """The foci on which too few samples were judged for a pass to mean something."""
         promise = {"kink_selection": "kink"}.get(tally.law.name, tally.law.name)
-        if tally.law.kind == "promise" and getattr(self.implementation.contract, promise) == "any":
+        if tally.law.kind == "promise" and getattr(self.contract, promise) == "any":
             return []  # what is not promised needs no evidence
         if tally.law.once:
             return [] if tally.total.judged else ["once"]
-        wanted = [f for f in tally.law.foci if f in self.foci]
+        wanted = [f for f in self.foci if not tally.law.foci or f in tally.law.foci]
         if not wanted:
             return [] if tally.total.judged else ["any"]
-        few = [f for f in wanted if tally.by_focus.get(f, 0) < self.profile.thin]
-        # a law that several foci serve is thin when it has judged too little over all of them
-        return few if len(few) == len(wanted) else []
+        return [f for f in wanted if tally.by_focus.get(f, 0) < self.profile.thin]
 
-    def _witness(self, failure: Failure) -> Witness:
-        return witness(self.implementation, failure, self.first)
+    def _witness(self, failure: Failure, check: Check) -> Witness:
+        return witness(self.implementation, failure, check)
+
+    def _evidence(self, failure: Failure, check: Check) -> Witness:
+        """The witness of a verdict, with a script that shows it."""
+        found = witness(self.implementation, failure, check)
+        return msgspec.structs.replace(found, script=script(self.implementation, failure, check), asked=asked(failure))
 
     def _record(self, check: Check, **facts: Any) -> Record:
         law = LAWS[check.law]
@@ -345,10 +466,18 @@ class Pass:
         )
 
 
-def run_pass(checks: Sequence[Check], plan: Plan, about_to_try: AboutToTry) -> Iterator[Record]:
+def run_pass(
+    checks: Sequence[Check],
+    plan: Plan,
+    about_to_try: AboutToTry,
+    implementation: Implementation | None = None,
+    answered: Callable[[Answers], None] | None = None,
+) -> Iterator[Record]:
     """The verdicts on checks that share a pass.
 
     Args:
         about_to_try: called with a JSON-able input before each call into the implementation.
+        implementation: the one meant, where it is neither registered nor the plan's.
+        answered: is given what the implementation answers at the points that all of them are asked.
     """
-    yield from Pass(checks, plan, about_to_try).run()
+    yield from Pass(checks, plan, about_to_try, implementation, answered).run()

@@ -17,6 +17,14 @@ PACKAGES = (
     ("jaxlib", "jaxlib"),
     ("optax", "optax"),
     ("sklearn", "scikit-learn"),
+    ("keras", "keras"),
+    ("jaxopt", "jaxopt"),
+    ("rax", "rax"),
+    ("torchmetrics", "torchmetrics"),
+    ("river", "river"),
+    ("mlx", "mlx"),
+    ("tensorflow", "tensorflow-cpu"),
+    ("paddle", "paddlepaddle"),
     ("ml_dtypes", "ml_dtypes"),
     ("flint", "python-flint"),
     ("hypothesis", "hypothesis"),
@@ -24,6 +32,12 @@ PACKAGES = (
     ("xdist", "pytest-xdist"),
     ("msgspec", "msgspec"),
 )
+
+# what `pip install 'hingeproof[…]'` knows
+EXTRAS = (
+    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx",
+    "tensorflow", "paddle",
+)  # fmt: skip
 
 # The one-thread rule and the fixed hash seed, for every worker.
 FLAGS = {

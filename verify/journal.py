@@ -16,7 +16,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class Journal:
         self.parts = directory / "parts"
         self.inflight = directory / "inflight"
         self.internal = directory / "internal"
+        self.points = directory / "points"
 
     def begin(self, info: RunInfo, todo: list[str]) -> None:
         """Make the directory ready: nothing in flight, nothing lost, no half lines that a new one could run into."""
@@ -65,8 +66,11 @@ class Journal:
         for part in self.parts.glob("*.jsonl"):
             if part != before:
                 part.unlink()
-        write(self.directory / "todo", "\n".join(todo).encode())
+        self.write_todo(todo)
         self.write_info(info)
+
+    def write_todo(self, todo: list[str]) -> None:
+        write(self.directory / "todo", "\n".join(todo).encode())
 
     # -- run.json --------------------------------------------------------------------------------------------
 
@@ -96,12 +100,35 @@ class Journal:
     def finish(self, info: RunInfo, records: list[Record]) -> None:
         """Merge, sorted by CHECK. The parts go only when the run is complete: until then they are what counts."""
         ordered = sorted(records, key=lambda record: record.check)
-        write(self.directory / "records.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in ordered))
+        figures = [msgspec.json.encode(figure) + b"\n" for record in ordered for figure in record.figures]
+        bare = [msgspec.structs.replace(record, figures=[]) if record.figures else record for record in ordered]
+        write(self.directory / "records.jsonl", b"".join(msgspec.json.encode(record) + b"\n" for record in bare))
+        if figures:
+            write(self.directory / "figures.jsonl", b"".join(figures))
         self.write_info(info)
         if info.complete:
-            for folder in (self.parts, self.inflight):
+            for folder in (self.parts, self.inflight, self.points):
                 shutil.rmtree(folder, ignore_errors=True)
             (self.directory / "todo").unlink(missing_ok=True)
+
+    # -- the points that all implementations are asked ---------------------------------------------------------
+
+    def keep(self, pass_id: str) -> Callable[[Any], None]:
+        """Return a function that writes down what a pass answered."""
+
+        def keeping(answered: Any) -> None:
+            self.points.mkdir(exist_ok=True)
+            write(self.points / f"{key(pass_id)}.json", msgspec.json.encode(answered))
+
+        return keeping
+
+    def compare(self) -> None:
+        """Write pairs.jsonl from what the passes answered."""
+        from hingeproof.pairing import pairs
+        from hingeproof.points import Answers
+
+        found = [msgspec.json.decode(p.read_bytes(), type=Answers) for p in sorted(self.points.glob("*.json"))]
+        write(self.directory / "pairs.jsonl", b"".join(msgspec.json.encode(pair) + b"\n" for pair in pairs(found)))
 
     # -- passes ----------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from hingeproof.environment import cpus, present
+from hingeproof.environment import EXTRAS, cpus, present
 from hingeproof.errors import UsageError, among, nearest
 from hingeproof.records import Plan, UserImplementation
 
@@ -18,8 +18,17 @@ DEVICES = ("cpu", "cuda")
 PROFILES = ("quick", "ci", "nightly")
 PLANNED = (
     "patterns", "loss", "framework", "dtype", "device", "mode", "law", "profile", "seed", "strict", "contract", "grad",
-    "reference",
+    "reference", "ledger",
 )  # fmt: skip
+
+
+class Declared(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One of a project's own callables in pyproject.toml."""
+
+    loss: str
+    framework: str
+    contract: str = ""
+    grad: str | None = None
 
 
 class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"as_json": "json"}):
@@ -46,6 +55,9 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={
     as_json: bool | None = None
     color: bool | None = None
     fail_fast: bool | None = None
+    ledger: str | None = None
+    # [tool.hingeproof.implementations]: the callables of a project, by module:attribute
+    implementations: dict[str, Declared] = {}
     # which of PLANNED the command line gave, not pyproject.toml
     said: list[str] = []
 
@@ -81,8 +93,10 @@ def options(given: Mapping[str, Any], configuration: Path) -> Options:
         raise UsageError(f"--jobs {found.jobs}: give at least 1")
     if found.timeout is not None and not found.timeout > 0:
         raise UsageError(f"--timeout {found.timeout:g}: give a number of seconds above 0")
-    if found.contract not in (None, "strict"):
-        raise UsageError(f"no contract is named {found.contract!r}: there is strict (the policy of the references)")
+    if found.contract is not None:
+        from hingeproof.contract_keys import parse
+
+        parse(found.contract)
     if found.profile is not None:
         among(found.profile, PROFILES, "profile")
     return found
@@ -97,7 +111,8 @@ def configured(path: Path) -> dict[str, Any]:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from None
     out = {}
-    known = [("json" if name == "as_json" else name) for name in Options.__struct_fields__ if name != "said"]
+    hidden = ("said", "as_json")
+    known = ["json", *(name for name in Options.__struct_fields__ if name not in hidden)]
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
@@ -109,6 +124,7 @@ def configured(path: Path) -> dict[str, Any]:
 def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
     """Return the plan. Raises: UsageError for a name that nothing has."""
     from hingeproof.backends import MODES
+    from hingeproof.deviations import ledger
     from hingeproof.implementation import DTYPES, FRAMEWORKS
     from hingeproof.properties.catalogue import LAWS
     from hingeproof.reference_impls.losses import LOSSES
@@ -142,6 +158,7 @@ def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
         seed=wanted.seed or 0,
         strict=bool(wanted.strict),
         users=users,
+        deviations=ledger(wanted.ledger, [user.target for user in users]),
     )
 
 
@@ -152,6 +169,8 @@ def _patterns(wanted: Options, users: tuple[UserImplementation, ...]) -> tuple[s
     patterns = [p for p in wanted.patterns if ":" not in p]
     for pattern in patterns:
         found = [n for n in IMPLEMENTATIONS if fnmatchcase(n, pattern)]
+        if not found and any(fnmatchcase(user.target, pattern) for user in users):
+            continue
         if not found:
             hint = nearest(pattern, IMPLEMENTATIONS) or ": see hingeproof list implementations"
             raise UsageError(f"no implementation matches {pattern!r}{hint}")
@@ -173,29 +192,5 @@ def _patterns(wanted: Options, users: tuple[UserImplementation, ...]) -> tuple[s
 def needed(module: str, wanted_by: str) -> None:
     """Raise UsageError where a framework that was asked for by name is not there."""
     if not present(module):
-        extra = f"'hingeproof[{module}]'" if module in ("torch", "jax", "optax", "sklearn") else module
+        extra = f"'hingeproof[{module}]'" if module in EXTRAS else module
         raise UsageError(f"{wanted_by}: {module} is not installed (pip install {extra})")
-
-
-def user_targets(wanted: Options) -> list[str]:
-    """Return what was given as `module:attribute`. Raises: UsageError where it cannot be verified as asked."""
-    targets = [p for p in wanted.patterns if ":" in p]
-    for target in targets:
-        module, _, attribute = target.partition(":")
-        parts = [*module.split("."), *attribute.split(".")]
-        if not all(part.isidentifier() for part in parts):
-            raise UsageError(f"{target!r} is not module:attribute, as in mypkg.losses:my_hinge")
-        if len(wanted.loss) != 1:
-            raise UsageError(f"{target}: say which loss it computes, as in --loss hinge (hingeproof list losses)")
-        if len(wanted.framework) != 1:
-            raise UsageError(f"{target}: say which framework it is written in, as in --framework torch")
-    if wanted.grad is not None:
-        if len(targets) != 1:
-            raise UsageError("--grad goes with one module:attribute")
-        if wanted.framework != ["numpy"]:
-            raise UsageError("--grad is for NumPy callables: other frameworks differentiate themselves")
-        if ":" not in wanted.grad:
-            raise UsageError(f"--grad {wanted.grad!r} is not module:function")
-    if wanted.contract is not None and not targets:
-        raise UsageError("--contract is for a callable of your own (module:attribute): the others have theirs")
-    return targets

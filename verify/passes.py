@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,11 +35,15 @@ class Verdicts:
     def todo(self) -> list[Check]:
         """Return the checks to collect, dear passes first: the same list in every worker, however late it starts."""
         from hingeproof.estimate import dear_first
-        from hingeproof.table import build
+        from hingeproof.table import build, implementations
 
         checks = dear_first(build(self.plan).checks)
         self.selected(checks)  # the engine is asked for whole passes, so that resuming cannot change a verdict
-        if self.journal is not None:
+        if self.journal is None:
+            # one process, one environment: rows that need another are for `hingeproof verify`
+            known = implementations(self.plan)
+            checks = [c for c in checks if known[c.implementation].environment.items() <= os.environ.items()]
+        else:
             self._todo = self.journal.todo()
             checks = [check for check in checks if check.id in self._todo]
         return checks
@@ -109,7 +114,7 @@ class Verdicts:
 
                 backend(implementations(self.plan)[checks[0].implementation].framework)
                 begin()
-                for record in run_pass(checks, self.plan, tries):
+                for record in run_pass(checks, self.plan, tries, answered=self.journal.keep(pass_id)):
                     judged.add(record.check)
                     yield record
         except SystemExit as error:

@@ -66,10 +66,13 @@ def _verdicts(config: pytest.Config) -> Verdicts:
             journal = Journal(Path(directory))
             config.stash[_VERDICTS] = Verdicts(journal.info().plan, journal, worker)
         else:
+            from hingeproof.deviations import shipped
+
             plan = Plan(
                 patterns=tuple(p for text in config.getoption("hingeproof_select") for p in text.split(",") if p),
                 profile=config.getoption("hingeproof_profile"),
                 seed=config.getoption("hingeproof_seed"),
+                deviations=shipped(),
             )
             config.stash[_VERDICTS] = Verdicts(plan, None, worker)
     return config.stash[_VERDICTS]

@@ -38,6 +38,7 @@ class Question(msgspec.Struct, kw_only=True, frozen=True):
     names: tuple[str, ...]
     grad: str | None = None
     strict: bool = False
+    contract: dict[str, str] = {}
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,12 +112,17 @@ def _answer(question: Question, out: Path) -> None:
 def look(question: Question) -> tuple[UserImplementation, Any]:
     """Return what the callable is, as read from its signature, and itself. Raises: UsageError."""
     subject = load(question.target)
+    if question.grad is not None and not callable(load(question.grad)):
+        raise UsageError(f"the gradient {question.grad} cannot be called")
+    return described(question, subject), subject
+
+
+def described(question: Question, subject: Any) -> UserImplementation:
+    """Return what a callable is, as read from its signature. Raises: UsageError."""
     if not callable(subject):
         raise UsageError(
             f"it is {_a(type(subject).__name__)}, which cannot be called: name a function or a class of modules"
         )
-    if question.grad is not None and not callable(load(question.grad)):
-        raise UsageError(f"the gradient {question.grad} cannot be called")
     style = _style(subject)
     settings = signature(subject)  # of a class: its constructor's
     if style == "module_class":
@@ -144,7 +150,7 @@ def look(question: Question) -> tuple[UserImplementation, Any]:
     ]
     if _takes(called, "weight", len(tensors)):
         parameters.append("weight")
-    found = UserImplementation(
+    return UserImplementation(
         target=question.target,
         loss=question.loss,
         framework=question.framework,
@@ -153,8 +159,8 @@ def look(question: Question) -> tuple[UserImplementation, Any]:
         reductions=("mean", "sum", "none") if "reduction" in parameters else ("mean",),
         grad=question.grad,
         strict=question.strict,
+        contract=tuple(question.contract.items()),
     )
-    return found, subject
 
 
 def load(target: str) -> Any:
@@ -245,9 +251,14 @@ def example(question: Question, n: int) -> list[Any]:
     label: Any = {"sign": -1, "index": 0, "real": 2.0, "multilabel": [0, -1, -1]}.get(question.targets or "")
     if question.loss == "margin_ranking":
         label = 1
+    if question.contract.get("labels") == "01":
+        label = (label + 1) // 2
+    elif question.contract.get("labels") == "one_hot":
+        label = [1, 0, 0]
     if label is not None:
-        signs = question.targets in ("sign", "real")
-        arrays.append(np.array([label] * n, np.float32 if signs else np.int64))
+        signs = question.targets in ("sign", "real") or question.contract.get("labels") == "one_hot"
+        labels: Any = np.array([label] * n, np.float32 if signs else np.int64)
+        arrays.insert(0 if question.contract.get("order") == "targets_first" else len(arrays), labels)
     if question.framework == "torch":
         import torch
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Literal
 
 import msgspec
+
+from hingeproof.figures import Training
 
 SCHEMA_VERSION = 1
 
@@ -40,8 +43,11 @@ class Tensor(msgspec.Struct, frozen=True):
     decimal: list[str]
 
 
-class Witness(msgspec.Struct, frozen=True, kw_only=True):
-    """The smallest input found on which a law fails, with what the law allows and what was seen."""
+class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The smallest input found on which a law fails, with what the law allows and what was seen.
+
+    `script` imports the framework alone and exits 1 while the failure is there: `hingeproof repro` runs and writes it.
+    """
 
     inputs: dict[str, Tensor]
     parameters: dict[str, float | int | str]
@@ -49,6 +55,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     observed: str
     repro: str
     reproduced: bool | None = None
+    script: str = ""
+    asked: dict[str, Tensor] = {}  # the batch that the law was asked about, where `inputs` is one it made from that
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,6 +85,67 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     worst_ulp: float | None = None
     seed: int = 0
     seconds: float = 0.0
+    note: str = ""
+    figures: list[Training] = []  # moved to figures.jsonl when the run ends
+
+
+class Where(msgspec.Struct, frozen=True):
+    """A sample, in decimal, and the two values there, in hex."""
+
+    inputs: dict[str, str]
+    first: str
+    second: str
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two implementations of one loss in eager mode, or two modes of one, on the same points (pairs.jsonl).
+
+    ulp: the largest difference of two finite values; not_finite: samples where they differ and one is not finite;
+    selected_differently: samples at a kink or tie where both gradients may be legal and are not the same.
+    """
+
+    kind: Literal["implementations", "modes"]
+    loss: str
+    dtype: str
+    device: str
+    first: str
+    second: str
+    first_mode: str
+    second_mode: str
+    samples: int
+    identical: bool
+    unequal: int
+    not_finite: int
+    ulp: float | None
+    where: Where | None
+    selected_differently: int
+    selection: dict[str, str] = {}
+
+
+class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A known deviation: one law of one implementation. `check` is where its witness is replayed.
+
+    kind: the class of the wrong answer (`nan`, `infinity`, `number`, `shape`, `raised …`); another one fails.
+    """
+
+    id: str
+    implementation: str
+    law: str
+    loss: str
+    dtypes: tuple[str, ...]
+    modes: tuple[str, ...]
+    devices: tuple[str, ...] = ("cpu",)
+    versions: str
+    kind: str
+    check: str
+    observed: str
+    allowed: str
+    why: str
+    link: str
+    since: datetime.date
+    review_by: datetime.date
+    witness: dict[str, Tensor]
+    parameters: dict[str, float | int | str] = {}
 
 
 class UserImplementation(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +159,7 @@ class UserImplementation(msgspec.Struct, frozen=True, kw_only=True):
     reductions: tuple[str, ...] = ("mean", "sum", "none")
     grad: str | None = None
     strict: bool = False
+    contract: tuple[tuple[str, str], ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +177,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     strict: bool = False
     users: tuple[UserImplementation, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):

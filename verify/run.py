@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from hingeproof.errors import UsageError
 from hingeproof.journal import Journal
 from hingeproof.passes import post_mortem
 from hingeproof.progress import Progress
-from hingeproof.records import Check, Record, RunInfo
+from hingeproof.records import Check, Plan, Record, RunInfo
+from hingeproof.table import implementations
 from hingeproof.verdicts import NOT_RUN, unjudged
 
 TIMEOUT = {"quick": 120.0, "ci": 300.0, "nightly": 1800.0}  # seconds a pass
@@ -56,7 +57,11 @@ def execute(
         if todo:
             passes = len({check.pass_id for check in checks})
             command = pytest_command(journal, jobs=min(jobs, passes), limit=limit, fail_fast=fail_fast, passes=passes)
-            code, interrupted = watch(command, journal, progress)
+            for environment, part in by_environment(info.plan, todo):
+                journal.write_todo(part)
+                code, interrupted = watch(command, journal, progress, environment)
+                if interrupted or code not in (0, 1):
+                    break
         broken = "" if interrupted else what_broke(journal, code, fail_fast=fail_fast)
         records = journal.records()
         if code in (0, 1, 2) and not interrupted:
@@ -70,8 +75,19 @@ def execute(
             if check.id not in records
         ]
         found = [records[check.id] for check in checks if check.id in records]
+        journal.compare()
         journal.finish(info, [*found, *rest] if info.complete else found)
     return Outcome(info, (*found, *rest), interrupted, broken)
+
+
+def by_environment(plan: Plan, todo: Sequence[str]) -> list[tuple[dict[str, str], list[str]]]:
+    """Return the checks that can share a process: a library like Keras takes its backend from it, once."""
+    needs = {name: dict(i.environment) for name, i in implementations(plan).items()}
+    parts: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for check in todo:
+        name = check.split("|")[1]
+        parts.setdefault(tuple(sorted(needs.get(name, {}).items())), []).append(check)
+    return [(dict(key), part) for key, part in sorted(parts.items())]
 
 
 def pytest_command(journal: Journal, *, jobs: int, limit: float, fail_fast: bool, passes: int) -> list[str]:
@@ -109,7 +125,7 @@ def worker_environment(journal: Journal) -> dict[str, str]:
     }
 
 
-def watch(command: list[str], journal: Journal, progress: Progress) -> tuple[int, bool]:
+def watch(command: list[str], journal: Journal, progress: Progress, environment: Mapping[str, str]) -> tuple[int, bool]:
     """Run pytest until it ends or the user has had enough; return its exit code and whether it was stopped."""
     with (journal.directory / "pytest.log").open("ab") as log:
         process = subprocess.Popen(
@@ -117,7 +133,7 @@ def watch(command: list[str], journal: Journal, progress: Progress) -> tuple[int
             stdin=subprocess.PIPE,  # never written to: its end tells pytest that we are gone
             stdout=log,
             stderr=log,
-            env=worker_environment(journal),
+            env={**worker_environment(journal), **environment},
             start_new_session=True,  # Ctrl-C is ours to deal with
         )
         before = signal.signal(signal.SIGTERM, _interrupt)

@@ -27,6 +27,7 @@ DECIDES = {
     "law": ("laws",),
     "contract": ("users",),
     "grad": ("users",),
+    "ledger": ("deviations",),
 }
 MakePlan = Callable[[Options], Plan]
 

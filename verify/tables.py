@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 
 
 def show(what: str, *, as_json: bool) -> None:
-    """Print a table of losses, implementations or laws."""
-    head, rows = {"losses": _losses, "implementations": _implementations, "laws": _laws}[what]()
+    """Print a table: losses, implementations, laws, deviations or conventions."""
+    head, rows = {
+        "losses": _losses,
+        "implementations": _implementations,
+        "laws": _laws,
+        "deviations": _deviations,
+        "conventions": _conventions,
+    }[what]()
     if as_json:
         print(msgspec.json.encode([dict(zip(head, row, strict=True)) for row in rows]).decode())
         return
@@ -61,6 +67,36 @@ def _implementations() -> Table:
     return ("name", "framework", "loss", "installed", "target"), [
         (i.name, i.framework, i.loss, "yes" if all(map(present, (i.framework, *i.requires))) else "no", i.target)
         for i in sorted(IMPLEMENTATIONS.values(), key=lambda i: i.name)
+    ]
+
+
+def _deviations() -> Table:
+    """The ledger, one line an implementation: which laws, on which releases, why."""
+    from hingeproof.deviations import ledger
+
+    rows: dict[tuple[str, str], list[Any]] = {}
+    for entry in ledger(None):
+        rows.setdefault((entry.implementation, entry.why), []).append(entry)
+    return ("implementation", "laws", "releases", "review by", "why"), [
+        (name, str(len(found)), found[0].versions, str(min(e.review_by for e in found)), f"{why} ({found[0].link})")
+        for (name, why), found in sorted(rows.items())
+    ]
+
+
+def _conventions() -> Table:
+    """What differs from the formula or our policy because a library's documentation says so."""
+    from hingeproof.contracts import IMPLEMENTATIONS
+    from hingeproof.reports.text import names
+
+    rows: dict[str, list[str]] = {}
+    for i in IMPLEMENTATIONS.values():
+        labels = {"01": "labels are {0, 1}", "one_hot": "labels are one-hot rows"}.get(i.labels)
+        scale = f"it is {i.scale} times the loss" if i.scale != "1" else None
+        order = "the labels come first" if i.targets_first else None
+        for text in filter(None, (*i.documented, labels, scale, order)):
+            rows.setdefault(text, []).append(i.name)
+    return ("implementations", "documented"), [
+        (", ".join(names(members, IMPLEMENTATIONS, at_most=3)), text) for text, members in sorted(rows.items())
     ]
 
 

@@ -15,8 +15,9 @@ NOT_RUN = "not run"  # `reports` counts records with this reason apart
 
 
 @lru_cache(maxsize=4)
-def _frameworks(plan: Plan) -> dict[str, str]:
-    return {name: implementation.framework for name, implementation in implementations(plan).items()}
+def _frameworks(plan: bytes) -> dict[str, str]:
+    chosen = implementations(msgspec.json.decode(plan, type=Plan))
+    return {name: implementation.framework for name, implementation in chosen.items()}
 
 
 def unjudged(check: Check, plan: Plan, *, verdict: Verdict, reason: str, witness: Witness | None = None) -> Record:
@@ -28,7 +29,7 @@ def unjudged(check: Check, plan: Plan, *, verdict: Verdict, reason: str, witness
         group=law.group,
         kind=law.kind,
         implementation=check.implementation,
-        framework=_frameworks(plan)[check.implementation],
+        framework=_frameworks(msgspec.json.encode(plan))[check.implementation],
         loss=check.loss,
         dtype=check.dtype,
         device=check.device,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hingeproof import runs
-from hingeproof.environment import FLAGS, environment, without_home
+from hingeproof.deviations import overdue
+from hingeproof.environment import environment, without_home
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, NOTHING, UsageError
-from hingeproof.options import Options, plan, user_targets
-from hingeproof.records import SCHEMA_VERSION, Plan, RunInfo, UserImplementation
+from hingeproof.options import Options, plan
+from hingeproof.own import users
+from hingeproof.records import SCHEMA_VERSION, Plan, RunInfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -> int:
     """Do what was asked and return the exit code. Raises: UsageError."""
+    from hingeproof import drawing
     from hingeproof.estimate import weights
     from hingeproof.journal import Journal
     from hingeproof.progress import Progress
@@ -48,6 +50,8 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
         return _dry_run(wanted, table, info.plan)
     if not resume:
         directory = runs.new_directory(wanted)
+    for entry in overdue(info.plan.deviations, datetime.datetime.now(datetime.UTC).date()):
+        _say(f"warning: the deviation {entry.id} was to be reviewed by {entry.review_by}: look at {entry.link} again")
     journal = Journal(directory)
     judged = journal.records() if resume else {}
     open_ones = {check: weight for check, weight in weights(table.checks).items() if check not in judged}
@@ -61,6 +65,8 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
         fail_fast=bool(wanted.fail_fast),
         progress=progress,
     )
+    if outcome.info.complete and not outcome.interrupted:
+        drawing.write(journal, outcome.info)
     code = _report(wanted, outcome, directory)
     if outcome.interrupted:
         _say(f"stopped: nothing judged is lost; to go on: hingeproof verify --resume --out {directory}")
@@ -75,39 +81,7 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
 
 
 def _plan(wanted: Options) -> Plan:
-    return plan(wanted, _users(wanted))
-
-
-def _users(wanted: Options) -> tuple[UserImplementation, ...]:
-    """Look at the user's callables in a process of their own. Raises: UsageError."""
-    targets = user_targets(wanted)
-    if not targets:
-        return ()
-    from hingeproof.errors import among
-    from hingeproof.implementation import FRAMEWORKS
-    from hingeproof.options import needed
-    from hingeproof.preflight import Question, preflight
-    from hingeproof.reference_impls.losses import LOSSES
-
-    (name,), (framework,) = wanted.loss, wanted.framework
-    loss = LOSSES[among(name, LOSSES, "loss", see="hingeproof list losses")]
-    needed(among(framework, FRAMEWORKS, "framework"), f"--framework {framework}")
-    settings = (*loss.parameters, "reduction", "weight", *(["class_weight"] if loss.class_weight else []))
-    questions = [
-        Question(
-            target=target,
-            loss=name,
-            framework=framework,
-            inputs=loss.margins.inputs,
-            row=loss.margins.row,
-            targets=loss.margins.targets,
-            names=settings,
-            grad=wanted.grad,
-            strict=wanted.contract == "strict",
-        )
-        for target in targets
-    ]
-    return tuple(preflight(questions, {**os.environ, **FLAGS}))
+    return plan(wanted, users(wanted))
 
 
 def _info(todo: Plan, table: Table) -> RunInfo:
@@ -160,7 +134,7 @@ def _dry_run(wanted: Options, table: Table, todo: Plan) -> int:
 
 def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
     """Write the report and return the exit code that the verdicts deserve."""
-    from hingeproof.reports import junit, terminal
+    from hingeproof.reports import junit, pairs, terminal
     from hingeproof.reports.summary import summarise
 
     summary = summarise(outcome.info, outcome.records)
@@ -184,6 +158,7 @@ def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
             {name: law.statement for name, law in LAWS.items()},
             _console(wanted, sys.stdout),
         )
+        pairs.render(pairs.read(directory), _console(wanted, sys.stdout))
     if not wanted.quiet:
         _say(f"records and environment: {directory}", prefix="")
     return summary.exit_code

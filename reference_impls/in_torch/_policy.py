@@ -12,9 +12,12 @@ from typing import Any
 import torch
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-UNSIGNED = (torch.uint8, torch.uint16, torch.uint32, torch.uint64)
+# uint16 and wider came with PyTorch 2.3
+UNSIGNED = tuple(getattr(torch, n) for n in ("uint8", "uint16", "uint32", "uint64") if hasattr(torch, n))
 INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, *UNSIGNED)
 REDUCTIONS = ("mean", "sum", "none")
+# A PyTorch before 2.1 has no torch.compiler, and traces nothing.
+is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else lambda: False
 
 
 def wide(x: torch.Tensor) -> torch.Tensor:
@@ -47,7 +50,7 @@ def _check_number(name: str, value: Any, dtype: torch.dtype) -> None:
 
 def number(name: str, value: Any, scores: torch.Tensor) -> torch.Tensor:
     """A parameter, rounded to the dtype of the scores. Under torch.compile it may be symbolic."""
-    if not torch.compiler.is_compiling():
+    if not is_compiling():
         _check_number(name, value, scores.dtype)
     return wide(scores.new_full((), value))
 
@@ -132,7 +135,7 @@ def integers(targets: torch.Tensor) -> None:
 
 def insist(known: torch.Tensor, targets: torch.Tensor, complaint: str) -> None:
     """Raise for the first label that is not known, where that can be seen without waiting for a device."""
-    if torch.compiler.is_compiling() or known.device.type != "cpu":
+    if is_compiling() or known.device.type != "cpu":
         return
     try:
         if bool(known.all()):

@@ -111,6 +111,13 @@ ROWS = (
     Row("hinge_embedding_is_not_hinge", "textbook:hinge_embedding_is_the_hinge", "hinge_embedding", one_sample=False),
     Row("cross_entropy_never_zero", "textbook:hinge_pushes_past_margin", one_sample=False),
     Row("squared_hinge_differentiable", "textbook:squared_hinge_with_a_kink", "squared_hinge", one_sample=False),
+    # optimality: a certified problem is judged as a whole
+    Row("optimal_objective", "optimality:hinge_caps_outliers", one_sample=False),
+    Row("optimum_is_least", "optimality:hinge_forgives_a_little_everywhere", one_sample=False),
+    Row("stationary_at_optimum", "optimality:hinge_smoothed_gradient", one_sample=False),
+    Row("support_vectors", "optimality:hinge_everyone_a_support_vector", one_sample=False),
+    Row("fenchel_young", "optimality:squared_hinge_with_half_the_slope", "squared_hinge"),
+    Row("training", "optimality:hinge_forgives_a_little_everywhere", dtype="float64", one_sample=False),
 )  # fmt: skip
 
 

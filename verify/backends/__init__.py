@@ -9,9 +9,17 @@ from hingeproof.implementation import Implementation
 
 MODES = {
     "numpy": ("eager",),
-    "torch": ("eager", "compile", "inductor", "vmap", "forward", "double_backward"),
-    "jax": ("eager", "jit", "vmap", "forward", "double_backward"),
-}
+    "torch": (
+        "eager", "compile", "inductor", "vmap", "forward", "double_backward", "func_grad", "checkpoint", "autocast",
+        "threads",
+    ),
+    "jax": ("eager", "jit", "vmap", "forward", "double_backward", "remat", "x64"),
+    "mlx": ("eager", "compile", "vmap", "forward", "double_backward"),
+    "tensorflow": ("eager", "compile"),
+    "paddle": ("eager",),
+}  # fmt: skip
+# the same points again, by another way through the framework: nightly, or by --mode
+LATTICE = ("func_grad", "checkpoint", "autocast", "threads", "remat", "x64")
 COMPILED = ("jit", "compile", "inductor")
 
 

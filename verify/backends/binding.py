@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,15 @@ def load(target: str) -> Any:
     for part in attribute.split("."):
         out = getattr(out, part)
     return out
+
+
+@cache
+def written(expression: str, imports: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    """An expression over our names as a function of them, so that compilers can trace it."""
+    arguments = ", ".join(f"{n}=None" for n in names)
+    space: dict[str, Any] = {"__name__": "hingeproof.contracts.written"}
+    exec("\n".join([*imports, f"def call({arguments}):", f"    return {expression}"]), space)
+    return space["call"]
 
 
 def laid_out(x: Array, layout: str) -> Array:
@@ -50,17 +60,34 @@ class Arrays:
         return [x for x in (*self.inputs, self.targets, self.weight, self.class_weight) if x is not None]
 
 
-def arrays(batch: Batch) -> Arrays:
-    """The arrays of one call; signs, which a batch holds as integers, in the scores' dtype: the default call."""
+def labelled(implementation: Implementation, batch: Batch) -> Array | None:
+    """The labels as the implementation wants them: its convention, and by default signs in the scores' dtype."""
+    targets = batch.targets
+    if targets is None:
+        return None
+    plain = targets.dtype == np.int64
+    if not batch.as_given:
+        if implementation.labels == "01":
+            targets = ((targets + 1) // 2).astype(targets.dtype)
+        elif implementation.labels == "one_hot":
+            targets = np.eye(batch.inputs[0].shape[-1], dtype=targets.dtype)[targets]
+    wanted = implementation.label_dtype
+    if wanted is None and (batch.loss.margins.targets == "sign" or implementation.labels == "one_hot"):
+        wanted = "scores"
+    if wanted is None or not plain:  # a law that gives labels of a dtype of its own means it
+        return targets
+    return targets.astype(batch.inputs[0].dtype if wanted == "scores" else wanted)
+
+
+def arrays(implementation: Implementation, batch: Batch) -> Arrays:
+    """The arrays of one call."""
 
     def prepare(x: Array) -> Array:
         if batch.shape is not None:
             return np.array(x.reshape(batch.shape + x.shape[1:]))
         return laid_out(x, batch.layout)
 
-    targets = batch.targets
-    if targets is not None and batch.loss.margins.targets == "sign" and targets.dtype == np.int64:
-        targets = targets.astype(batch.inputs[0].dtype)
+    targets = labelled(implementation, batch)
     return Arrays(
         [prepare(x) for x in batch.inputs],
         None if targets is None else prepare(targets),
@@ -76,11 +103,29 @@ def parameters(implementation: Implementation, batch: Batch, reduction: str) -> 
         if name in implementation.keywords:
             settings[implementation.keywords[name]] = int(value.p) if name == "p" else to_float(value)
     if "reduction" in implementation.keywords:
-        settings[implementation.keywords["reduction"]] = reduction
+        settings[implementation.keywords["reduction"]] = implementation.reduction_names.get(reduction, reduction)
+    if "dtype" in implementation.names:
+        settings["dtype"] = batch.format.name
     return settings
 
 
 Call = Callable[[Sequence[Any], Any, Any, Any], Any]
+
+
+def argument_names(implementation: Implementation) -> tuple[str, ...]:
+    """What an expression may use: the loss's tensors, then its settings, weights and the dtype's name."""
+    margins = implementation.family.margins
+    settings = ("reduction", "weight", "class_weight", "dtype", "cotangent", *implementation.family.parameters)
+    return (*margins.inputs, *(("targets",) if margins.targets is not None else ()), *settings)
+
+
+def function_of(implementation: Implementation) -> Any:
+    """The implementation's callable, class or instance; an expression as a function of our names."""
+    if implementation.subject is not None:
+        return implementation.subject
+    if implementation.expression:
+        return written(implementation.expression, implementation.imports, argument_names(implementation))
+    return load(implementation.target)
 
 
 def bind(implementation: Implementation, batch: Batch, reduction: str, class_weight: Any = None) -> Call:
@@ -88,10 +133,10 @@ def bind(implementation: Implementation, batch: Batch, reduction: str, class_wei
 
     A module is constructed here, so its class weight is wanted here too.
     """
-    subject = load(implementation.target)
+    subject = function_of(implementation)
     settings = parameters(implementation, batch, reduction)
     names = {n: implementation.keywords.get(n, n) for n in ("weight", "class_weight")}
-    modular = implementation.style != "function"
+    modular = implementation.modular
     if implementation.style == "module_class":
         subject = subject(**settings, **({} if class_weight is None else {names["class_weight"]: class_weight}))
     fixed = {} if modular else settings

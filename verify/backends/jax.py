@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import jax
@@ -11,8 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.training import LBFGS_STEPS, descend, milestones, reduction_of
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
+from hingeproof.properties.optimality import Data
+
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
+_PASSES_KEPT = 24
+_passes = count(1)
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -37,6 +44,7 @@ class JaxSubject:
 
     gradients = True
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def compiled(self) -> bool:
@@ -45,20 +53,27 @@ class JaxSubject:
     def array(self, x: Array) -> jax.Array:
         return jnp.asarray(x)
 
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        with jax.enable_x64(self.dtype == "float64"), jax.default_device(jax.devices(self._platform)[0]):
+        with enable_x64(self._wide), jax.default_device(jax.devices(self._platform)[0]):
             return self._run(batch, reduction, cotangent)
+
+    @property
+    def _wide(self) -> bool:
+        return self.dtype == "float64" or self.mode == "x64"
 
     @property
     def _platform(self) -> str:
         return "gpu" if self.device == "cuda" else "cpu"
 
     def _run(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
-        raw = arrays(batch)
+        raw = arrays(self.implementation, batch)
         self.given = raw.present
         inputs = tuple(self.array(x) for x in raw.inputs)
         targets = raw.targets
-        if targets is not None and targets.dtype == np.int64 and self.dtype != "float64":
+        if targets is not None and targets.dtype == np.int64 and not self._wide:
             targets = targets.astype(np.int32)  # what JAX makes of it outside x64, said here
         targets, weight, class_weight = (
             None if x is None else self.array(x) for x in (targets, raw.weight, raw.class_weight)
@@ -88,6 +103,9 @@ class JaxSubject:
 
                 def of(*xs: Any) -> Any:
                     return call(xs, targets, weight, class_weight)
+
+                if self.mode == "remat":
+                    of = jax.checkpoint(of)
 
                 if self.mode == "forward":
                     value, slope = jax.jvp(of, inputs, tangent)
@@ -126,6 +144,9 @@ def _per_sample(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> JaxSubject:
+    # what JAX compiled for earlier passes is some 40 MB each, and never let go by itself
+    if next(_passes) % _PASSES_KEPT == 0:
+        jax.clear_caches()
     return JaxSubject(implementation, dtype, device, mode)
 
 
@@ -137,3 +158,42 @@ def cross_entropy(scores: Array) -> list[tuple[float, float]]:
 
     values, slopes = jax.jit(jax.vmap(jax.value_and_grad(loss)))(jnp.asarray(scores, dtype=jnp.float32))
     return [(float(v), abs(float(g[0]))) for v, g in zip(values, slopes, strict=True)]
+
+
+def train(
+    implementation: Implementation, batch: Batch, data: Data, steps: int, smooth: bool
+) -> list[tuple[int, Array]]:
+    """θ along a training run: averaged optax.sgd with steps 2/(t + 2), or optax.lbfgs where the loss is smooth."""
+    try:
+        import optax
+    except ImportError:  # JAX itself brings no optimiser
+        return descend(subject, implementation, batch, data, steps, smooth)
+    reduction = reduction_of(implementation)
+    call = bind(implementation, batch, reduction)
+    with enable_x64(True):
+        given = arrays(implementation, batch)
+        targets = None if given.targets is None else jnp.asarray(given.targets)
+        features, base, ridge = (jnp.asarray(x) for x in (data.features, data.base, data.ridge))
+
+        def objective(theta: Any) -> Any:
+            scores = jnp.split(base + features @ theta, data.inputs, axis=1)
+            loss = call([s if data.vector else s[:, 0] for s in scores], targets, None, None)
+            return data.C * jnp.sum(loss) * (batch.size if reduction == "mean" else 1) + jnp.sum(ridge * theta**2) / 2
+
+        optimiser = optax.lbfgs() if smooth else optax.sgd(lambda t: 2 / (t + 2))
+
+        def step(carry: Any, t: Any) -> Any:
+            theta, mean, state = carry
+            value, gradient = jax.value_and_grad(objective)(theta)
+            more = {"value": value, "grad": gradient, "value_fn": objective} if smooth else {}
+            updates, state = optimiser.update(gradient, state, theta, **more)
+            theta = optax.apply_updates(theta, updates)
+            mean = theta if smooth else mean + (theta - mean) * 2 / (t + 2)
+            return (theta, mean, state), mean
+
+        start = jnp.zeros(len(ridge))
+        count = LBFGS_STEPS if smooth else steps
+        _, path = jax.lax.scan(step, (start, start, optimiser.init(start)), jnp.arange(count))
+        table = np.asarray(path)
+    marks = milestones(count) if not smooth else set(range(1, count + 1))
+    return [(i + 1, table[i]) for i in range(count) if i + 1 in marks]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.backends.binding import arrays, bind, load, parameters
+from hingeproof.backends.binding import argument_names, arrays, bind, labelled, load, parameters, written
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -31,14 +31,18 @@ class NumpySubject:
 
     compiled = False
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def gradients(self) -> bool:
         return self.implementation.gradient is not None
 
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
         call = bind(self.implementation, batch, reduction)
-        given = arrays(batch)
+        given = arrays(self.implementation, batch)
         self.given = given.present
         with warnings.catch_warnings():
             # a user's code may warn of overflow; what it answers is what is judged
@@ -55,8 +59,16 @@ class NumpySubject:
         for name, value in (("weight", batch.weight), ("class_weight", batch.class_weight)):
             if value is not None:
                 settings[self.implementation.keywords[name]] = value
-        targets = () if batch.targets is None else (batch.targets,)
-        got = load(self.implementation.gradient)(*batch.inputs, *targets, cotangent=cotangent, **settings)
+        given = labelled(self.implementation, batch)
+        targets = () if given is None else (given,)
+        gradient = self.implementation.gradient
+        if callable(gradient):
+            f = gradient
+        elif self.implementation.expression:
+            f = written(gradient, self.implementation.imports, argument_names(self.implementation))
+        else:
+            f = load(gradient)
+        got = f(*batch.inputs, *targets, cotangent=cotangent, **settings)
         return tuple(np.asarray(g) for g in (got if isinstance(got, tuple) else (got,)))
 
     def array(self, x: Array) -> Array:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.training import LBFGS_STEPS, milestones, reduction_of
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
+from hingeproof.properties.optimality import Data
 
 BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
 
@@ -39,6 +43,7 @@ class TorchSubject:
 
     gradients = True
     layouts = ("strided", "transposed")
+    label_dtypes = tuple(name for name in LABEL_DTYPES if hasattr(torch, name))  # uint16 and uint32 came with 2.3
 
     @property
     def compiled(self) -> bool:
@@ -57,8 +62,11 @@ class TorchSubject:
             return np.asarray(x.contiguous().view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
         return np.asarray(x.numpy())
 
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        raw = arrays(batch)
+        raw = arrays(self.implementation, batch)
         self.given = raw.present
         inputs = [self.array(x) for x in raw.inputs]
         targets, weight, class_weight = (
@@ -72,11 +80,16 @@ class TorchSubject:
         if self.mode == "forward":
             return self._forward(call, inputs, targets, weight, batch)
         wants = cotangent is not None
+        if self.mode == "func_grad" and wants:
+            return self._functional(call, inputs, targets, weight, cotangent)
         upstream = np.ones(()) if cotangent is None else cotangent
         for x in inputs:
             x.requires_grad_(wants)
-        with torch.set_grad_enabled(wants):
-            value = call(inputs, targets, weight)
+        with torch.set_grad_enabled(wants), self._surroundings():
+            if self.mode == "checkpoint":
+                value = checkpoint(lambda *xs: call(list(xs), targets, weight), *inputs, use_reentrant=False)
+            else:
+                value = call(inputs, targets, weight)
         if not isinstance(value, torch.Tensor):
             return Output(value=np.asarray(value), dtype="")
         judged = wants and value.shape == upstream.shape
@@ -104,6 +117,29 @@ class TorchSubject:
         upstream = self.array(cotangent).to(value.dtype)
         grads = torch.autograd.grad(value, inputs, upstream, allow_unused=True)
         return tuple(self.back(torch.zeros_like(x) if g is None else g) for x, g in zip(inputs, grads, strict=True))
+
+    @contextlib.contextmanager
+    def _surroundings(self) -> Iterator[None]:
+        """What stands around the call: automatic mixed precision, or a second thread."""
+        if self.mode == "autocast":
+            with torch.autocast(self.device, dtype=torch.bfloat16):
+                yield
+        elif self.mode == "threads":
+            torch.set_num_threads(2)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(1)
+        else:
+            yield
+
+    def _functional(self, call: Any, inputs: list[Any], targets: Any, weight: Any, cotangent: Any) -> Output:
+        """The gradient by torch.func.vjp, of which torch.func.grad is the case of a scalar."""
+        value, pull = torch.func.vjp(lambda *xs: call(list(xs), targets, weight), *inputs)
+        grads = None
+        if isinstance(value, torch.Tensor) and value.shape == cotangent.shape:
+            grads = tuple(self.back(g) for g in pull(self.array(cotangent).to(value.dtype)))
+        return Output(value=self.back(value), dtype=str(value.dtype).removeprefix("torch."), gradients=grads)
 
     def _forward(self, call: Any, inputs: list[Any], targets: Any, weight: Any, batch: Batch) -> Output:
         tangents = tuple(self.array(t) for t in batch.tangent)
@@ -155,3 +191,64 @@ def cross_entropy(scores: Array) -> list[tuple[float, float]]:
     value = torch.nn.functional.cross_entropy(x, torch.zeros(len(x), dtype=torch.int64), reduction="none")
     (grad,) = torch.autograd.grad(value.sum(), x)
     return [(float(v), abs(float(g[0]))) for v, g in zip(value.detach(), grad, strict=True)]
+
+
+def train(
+    implementation: Implementation, batch: Batch, data: Data, steps: int, smooth: bool
+) -> list[tuple[int, Array]]:
+    """θ along a training run: averaged SGD with steps 2/(t + 2), or L-BFGS where the loss is smooth."""
+    reduction = reduction_of(implementation)
+    call = bind(implementation, batch, reduction)
+    given = arrays(implementation, batch)
+    targets = None if given.targets is None else torch.from_numpy(given.targets)
+    features, base, ridge = (torch.from_numpy(x) for x in (data.features, data.base, data.ridge))
+
+    class Linear(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.theta = torch.nn.Parameter(torch.zeros(len(ridge), dtype=torch.float64))
+
+        def forward(self) -> Any:
+            scores = torch.tensor_split(base + features @ self.theta, data.inputs, dim=1)
+            loss = call([s if data.vector else s[:, 0] for s in scores], targets, None, None)
+            total = loss.sum() * (batch.size if reduction == "mean" else 1)
+            return data.C * total + (ridge * self.theta**2).sum() / 2
+
+    model = Linear()
+    path: list[tuple[int, Array]] = []
+    marks = milestones(steps)
+    if smooth:
+        lbfgs = torch.optim.LBFGS(
+            model.parameters(),
+            max_iter=1,
+            tolerance_grad=0,
+            tolerance_change=0,
+            max_eval=25,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Any:
+            lbfgs.zero_grad()
+            value = model()
+            value.backward()
+            return value
+
+        for step in range(1, LBFGS_STEPS + 1):
+            lbfgs.step(closure)
+            path.append((step, model.theta.detach().numpy().copy()))
+        return path
+    sgd = torch.optim.SGD(model.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(sgd, lambda t: 2 / (t + 2))
+    # weights ∝ t (Lacoste-Julien, Schmidt and Bach 2012, eq. 6)
+    average = torch.optim.swa_utils.AveragedModel(
+        model, avg_fn=lambda mean, new, seen: mean + (new - mean) * 2 / (seen + 2)
+    )
+    for step in range(1, steps + 1):
+        sgd.zero_grad()
+        model().backward()
+        sgd.step()
+        schedule.step()
+        average.update_parameters(model)
+        if step in marks:
+            path.append((step, average.module.theta.detach().numpy().copy()))
+    return path

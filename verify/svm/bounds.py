@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from flint import fmpq
+from scipy import sparse
 
-from hingeproof.svm.exact import Array, integers, power, product, rational
+from hingeproof.svm.exact import Array, common, integers, power, product, rational
 from hingeproof.svm.model import Model, Point
 
 GRAIN = 2**40
@@ -62,7 +63,8 @@ def repaired(model: Model, p: Array) -> dict[int, fmpq]:
         share = share / np.repeat(np.maximum(sums * (1 + 2.0**-30), 1.0), model.group)
     k = [fmpq(round(v * GRAIN)) for v in share.tolist()]
     if model.free:
-        border = model.dense(slice(None))[:, model.ridged :]
+        border = model.A[:, np.arange(model.ridged, model.size)]
+        border = border.toarray() if sparse.issparse(border) else border
         for j in range(model.free):
             column = border[:, j].tolist()
             left = sum((int(a) * v for a, v in zip(column, k, strict=True) if a), Z) + model.c[j] * GRAIN / unit
@@ -88,11 +90,24 @@ def dual(model: Model, p: dict[int, fmpq]) -> fmpq:
         return Z
     rows = np.array(sorted(p), np.int64)
     values = [p[int(r)] for r in rows]
-    flat, e = integers(model.dense(rows).ravel())
-    size, m = model.size, len(rows)
-    columns = [flat[i * size + j] for j in range(size) for i in range(m)]
-    through = product(columns, size, values)
-    step = power(e)
-    ridge = sum(((v * step) ** 2 for v in through[: model.ridged]), Z)
+    through = pulled(model, rows, values)
+    ridge = sum((v * v for v in through[: model.ridged]), Z)
     gain = sum((model.exact_offset(int(r)) * v for r, v in zip(rows, values, strict=True)), Z)
     return gain - ridge / 2 - model.kappa * sum((v * v for v in values), Z) / 2
+
+
+def pulled(model: Model, rows: Array, values: list[fmpq]) -> list[fmpq]:
+    """Aᵀp, exactly."""
+    if not sparse.issparse(model.A):
+        flat, e = integers(model.dense(rows).ravel())
+        size, m = model.size, len(rows)
+        columns = [flat[i * size + j] for j in range(size) for i in range(m)]
+        return [v * power(e) for v in product(columns, size, values)]
+    part = model.A[rows].tocoo()
+    flat, e = integers(part.data)
+    numerators, scale = common(values)
+    whole = [int(v) for v in numerators]
+    out = [0] * model.size
+    for a, i, j in zip(flat, part.row.tolist(), part.col.tolist(), strict=True):
+        out[j] += a * whole[i]
+    return [fmpq(v, scale) * power(e) for v in out]

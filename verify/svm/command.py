@@ -6,7 +6,7 @@ import json as json_module
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,8 +65,11 @@ def solve(
     from hingeproof.svm import reading
     from hingeproof.svm.solving import solve as find
 
+    for path in (certificate, plot):
+        if path is not None and not Path(path).resolve().parent.is_dir():
+            raise UsageError(f"{path}: there is no such directory: nothing was solved")
     X, y = reading.load(data, label, loss=loss)
-    with _progress():
+    with _progress() as say:
         found = find(
             X,
             y,
@@ -79,12 +82,13 @@ def solve(
             margin=margin,
             hard=hard,
             time_limit=time_limit,
+            progress=say,
         )
-    if plot is not None:
-        _write(plot, drawing.svg(found, X))
     if certificate is not None:
         _write(certificate, json_module.dumps(found.certificate(), indent=1, ensure_ascii=False) + "\n")
     print(json_module.dumps(_facts(found), ensure_ascii=False) if json else _text(found, certificate))
+    if plot is not None:  # last, so that what cannot be drawn costs nothing else
+        _write(plot, drawing.svg(found, X))
     raise typer.Exit(UNDECIDED if strict and found.kind == "interval" else GOOD)
 
 
@@ -151,7 +155,6 @@ def _facts(found: Result) -> dict[str, Any]:
             return [number(v) for v in value]
         return None if value is None else rounded(value)
 
-    squared = found.margin_squared
     return {
         "kind": found.kind,
         "status": found.status,
@@ -161,10 +164,11 @@ def _facts(found: Result) -> dict[str, Any]:
         "w": number(found.w),
         "b": number(found.b),
         "biases": number(found.biases),
-        "margin": None if squared is None else rounded(squared) ** 0.5,
+        "margin": found.margin,
         "support": found.support,
         "farkas": None if found.farkas is None else {str(i): rounded(v) for i, v in found.farkas.items()},
         "solver": found.solver,
+        "note": found.note,
         "seconds": found.seconds,
     }
 
@@ -175,7 +179,10 @@ def _text(found: Result, certificate: str | None) -> str:
     if found.kind == "infeasible":
         lines = [f"not separable: proved exactly by a combination of {len(found.farkas or {})} samples"]
     elif found.kind == "interval":
-        lines = [f"interval: the optimum lies in [{facts['lower']:.15g}, {facts['upper']:.15g}], proved"]
+        lines = [
+            f"interval: the optimum lies in [{facts['lower']:.15g}, {facts['upper']:.15g}], proved",
+            f"no exact optimum: {found.note}",
+        ]
     else:
         lines = [f"exact: objective {facts['objective']:.15g}, duality gap 0, proved"]
     if found.w is not None:
@@ -197,21 +204,24 @@ def _text(found: Result, certificate: str | None) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[None]:
-    """After two seconds, say on stderr that there is work going on, and how long."""
+def _progress() -> Iterator[Callable[[str], None]]:
+    """After two seconds, say on stderr that there is work going on, how long, and the last that is known of it."""
     done = threading.Event()
     began = time.monotonic()
+    known: list[str] = []
 
     def say() -> None:
-        wait = 2.0
+        wait, said = 2.0, ""
         while not done.wait(wait):
-            print(f"solving and certifying: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-            wait = min(wait * 2, 30.0)
+            news = known[-1] if known else "solving and certifying"
+            print(f"{time.monotonic() - began:.0f} s: {'still at it' if news == said else news}", file=sys.stderr)
+            sys.stderr.flush()
+            wait, said = min(wait * 2, 30.0), news
 
     thread = threading.Thread(target=say, daemon=True)
     thread.start()
     try:
-        yield
+        yield known.append
     finally:
         done.set()
         thread.join()

@@ -7,12 +7,16 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from hingeproof.svm.cost import float_stage
 from hingeproof.svm.exact import Array, rounded
+from hingeproof.svm.first_order import candidate
+from hingeproof.svm.limits import within
 from hingeproof.svm.model import Model
 
 
@@ -42,13 +46,23 @@ def guesses(model: Model, deadline: float | None) -> Iterator[Guess]:
         rungs += [("CLARABEL", {**dict.fromkeys(names, tolerance), "max_iter": 200}, s) for s in scales]
     rungs.append(("OSQP", {"eps_abs": 1e-9, "eps_rel": 1e-9, "polishing": True, "max_iter": 20_000}, scales[-1]))
     rungs.append(("SCS", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 20_000}, scales[-1]))
+    slow = deadline is not None and float_stage(model) > 1.0
+    if deadline is not None and slow:
+        left = deadline - time.monotonic()
+        if float_stage(model) > left / 3:  # it may not be done in time: first something that will be
+            quick = candidate(model, time.monotonic() + left / 3)
+            if quick is not None:
+                yield Guess(*quick, "first order", "candidate")
     for solver, settings, s in rungs:
         if deadline is not None:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
             settings["time_limit_secs" if solver == "SCS" else "time_limit"] = max(left, 0.01)
-        found = _solve(model, solver, settings, s)
+        if deadline is not None and slow:  # a solver looks at its own limit between iterations only
+            found = within(deadline, partial(_solve, model, solver, settings, s))
+        else:
+            found = _solve(model, solver, settings, s)
         if found is not None:
             yield found
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -12,12 +14,16 @@ import numpy as np
 from flint import fmpq
 from scipy import sparse
 
+from hingeproof.errors import UsageError
+from hingeproof.svm import cost
 from hingeproof.svm.bounds import interval
 from hingeproof.svm.checker import write
+from hingeproof.svm.exact import rounded
 from hingeproof.svm.lemke import OutOfTimeError
+from hingeproof.svm.limits import within
 from hingeproof.svm.model import BINARY, MULTICLASS, Model, Point, build
-from hingeproof.svm.oracle import guesses
-from hingeproof.svm.polish import polish
+from hingeproof.svm.oracle import Guess, guesses
+from hingeproof.svm.polish import equations, polish
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Result:
     farkas: dict[int, fmpq] | None
     solver: str
     seconds: dict[str, float]
+    note: str  # why an interval is no more than that
     _model: Model = field(repr=False)
     _point: Point | None = field(repr=False)
 
@@ -51,16 +58,15 @@ class Result:
         """The non-zero multipliers by (sample, constraint)."""
         if self._point is None:
             return {}
-        point, names = self._point, self._model.names
-        found = dict(point.part)
-        if self._model.C is not None:
-            found.update(dict.fromkeys(point.full.tolist(), self._model.C))
-        if self._model.kappa > 0 and "edge" in point.notes:
-            edge = point.notes["edge"]
-            for row, u in zip(edge.tolist(), self._model.values(edge, point.theta), strict=True):
-                found[row] = u / self._model.kappa
+        names = self._model.names
+        found = multipliers(self._model, self._point)
         placed = {(int(names[r][0]), int(names[r][1])): v for r, v in found.items() if v != 0}
         return dict(sorted(placed.items()))
+
+    @property
+    def margin(self) -> float | None:
+        """The geometric margin 1/‖w‖ of a binary problem, in units of the data; None where w = 0."""
+        return None if self.margin_squared is None else math.sqrt(rounded(self.margin_squared))
 
     @property
     def support(self) -> list[int]:
@@ -97,6 +103,18 @@ class Result:
         return out
 
 
+def multipliers(model: Model, point: Point) -> dict[int, fmpq]:
+    """The dual of each row, those of 0 mostly left out."""
+    found = dict(point.part)
+    if model.C is not None:
+        found.update(dict.fromkeys(point.full.tolist(), model.C))
+    if model.kappa > 0 and "edge" in point.notes:
+        edge = point.notes["edge"]
+        for row, u in zip(edge.tolist(), model.values(edge, point.theta), strict=True):
+            found[row] = u / model.kappa
+    return found
+
+
 def _text(value: fmpq | None) -> str:
     assert value is not None
     return write(Fraction(int(value.p), int(value.q)))
@@ -118,58 +136,124 @@ def model_digest(model: Model) -> str:
 def solve(
     X: Any, y: Any = None, C: Any = 1, loss: str = "hinge", bias: str = "free", *, epsilon: Any = "0.1", gamma: Any = 1,
     nu: Any = "0.5", margin: Any = 1, hard: bool = False, time_limit: float | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Result:  # fmt: skip
     """Minimise ½‖w‖² (+ ½b² where regularised) + C Σ loss, and prove it.
 
     Parameters are read as exact decimals, data are taken as the float64 they are.
 
+    time_limit: seconds after which the best interval so far is returned. progress: told in a line what to expect of a
+    problem that takes long, and what is proved so far.
+
     Shapes: X (n, d) dense or SciPy sparse, y (n,) labels, targets for epsilon_insensitive, None for one_class.
     Raises: UsageError for data or parameters that make no problem.
     """
+    if time_limit is not None and not time_limit >= 0:
+        raise UsageError(f"the time limit is {time_limit}: it must be at least 0 seconds")
     began = time.monotonic()
     deadline = None if time_limit is None else began + time_limit
     if y is None:
         y = np.zeros(np.shape(X)[0])
     model = build(X, y, C=C, loss=loss, bias=bias, epsilon=epsilon, gamma=gamma, nu=nu, margin=margin, hard=hard)
-    seconds = {"build": time.monotonic() - began, "solve": 0.0, "certify": 0.0}
-    best: tuple[fmpq, fmpq, Point] | None = None
-    solver = "none"
-    last = time.monotonic()
-    try:
-        for guess in guesses(model, deadline):
-            seconds["solve"] += time.monotonic() - last
-            last = time.monotonic()
-            solver = guess.solver
-            point = polish(model, guess.theta, guess.p, deadline=deadline)
-            if point is not None:
-                seconds["certify"] += time.monotonic() - last
-                return _result(model, point, solver, seconds)
-            if hard:
-                farkas = not_separable(model, deadline)
-                seconds["certify"] += time.monotonic() - last
-                last = time.monotonic()
-                if farkas is not None:
-                    return _infeasible(model, farkas, solver, seconds)
-            else:
-                best = _better(best, interval(model, guess.theta, guess.p))
-                seconds["certify"] += time.monotonic() - last
-                last = time.monotonic()
-        if hard:
-            farkas = not_separable(model, deadline)
-            if farkas is not None:
-                seconds["certify"] += time.monotonic() - last
-                return _infeasible(model, farkas, solver, seconds)
-    except OutOfTimeError:
-        if not hard and solver != "none":
-            best = _better(best, interval(model, guess.theta, guess.p))
-    seconds["certify"] += time.monotonic() - last
-    if best is None:
-        if hard:
-            from hingeproof.errors import UsageError
+    if progress is not None:
+        text = cost.ahead(model, time_limit)
+        if text:
+            progress(text)
+    search = _Search(model, hard, deadline, progress or (lambda text: None))
+    search.seconds["build"] = time.monotonic() - began
+    result = search.run()
+    if result is not None:
+        return result
+    note = search.note or (f"the time limit of {time_limit:g} s" if time_limit is not None else "")
+    if hard:
+        raise UsageError(f"neither a margin nor its absence is proved: {note or 'no candidate could be certified'}")
+    best = search.best or interval(model, np.zeros(model.size), np.zeros(model.rows))
+    found = bounded(model, best, search.solver, search.seconds)
+    return replace(found, note=note or "no candidate could be certified") if found.kind == "interval" else found
 
-            raise UsageError("neither a margin nor its absence could be proved in time: raise --time-limit")
-        best = interval(model, np.zeros(model.size), np.zeros(model.rows))
-    return bounded(model, best, solver, seconds)
+
+class _Search:
+    """The candidates one after the other, until one is proved, time is up, or the proof would cost too much."""
+
+    def __init__(self, model: Model, hard: bool, deadline: float | None, say: Callable[[str], None]) -> None:
+        self.model, self.hard, self.deadline, self.say = model, hard, deadline, say
+        self.best: tuple[fmpq, fmpq, Point] | None = None
+        self.solver, self.note = "none", ""
+        self.seconds = {"build": 0.0, "solve": 0.0, "certify": 0.0}
+
+    def run(self) -> Result | None:
+        last = time.monotonic()
+        candidates = guesses(self.model, self.deadline)
+        try:
+            while True:
+                guess = next(candidates, None)
+                self.seconds["solve"] += time.monotonic() - last
+                last = time.monotonic()
+                if guess is None:
+                    return None if self.note or not self.hard else self._not_separable()
+                self.solver = guess.solver
+                found = self._certified(guess)
+                if found is not None or self.note:
+                    return found
+                self.seconds["certify"] += time.monotonic() - last
+                last = time.monotonic()
+        except (OutOfTimeError, MemoryError) as error:
+            self.note = str(error)
+            return None
+        finally:
+            self.seconds["certify"] += time.monotonic() - last
+
+    def _certified(self, guess: Guess) -> Result | None:
+        m = equations(self.model, guess.theta, guess.p)
+        need = cost.exact_stage(m, cost.bits(self.model))
+        quick = guess.status == "candidate"
+        first = quick or need > 1.0 or self._left() < 1.0
+        if first and not self.hard:
+            self._bound(guess)
+        point = None
+        refusal = cost.refusal(m, self.model, self.deadline)
+        if refusal:
+            self.note = "" if quick else refusal  # a better candidate may have fewer rows on the kink
+            return None
+        # from a quick candidate where that is cheap, or where a better one would come too late to be proved
+        if not quick or need < self._left() / 4 or cost.float_stage(self.model) + need > self._left():
+            if need > 1.0:
+                self.say(f"{m:,} exact equations, about {cost.spoken(need)}")
+            point = _polished(self.model, guess, self.deadline, need)
+        if point is not None:
+            return _result(self.model, point, self.solver, self.seconds)
+        if self.hard:
+            return self._not_separable()
+        if not first:
+            self._bound(guess)
+        return None
+
+    def _left(self) -> float:
+        return math.inf if self.deadline is None else self.deadline - time.monotonic()
+
+    def _bound(self, guess: Guess) -> None:
+        new = interval(self.model, guess.theta, guess.p)
+        if self.best is None or new[1] - new[0] < self.best[1] - self.best[0]:
+            self.best = new
+        self.say(f"{guess.solver}: the optimum lies in [{rounded(self.best[0]):.12g}, {rounded(self.best[1]):.12g}]")
+
+    def _not_separable(self) -> Result | None:
+        model, deadline = self.model, self.deadline
+        need = cost.float_stage(model) + cost.exact_stage(cost.most_equations(model), cost.bits(model))
+        if deadline is None or need < min(1.0, self._left()):
+            farkas = not_separable(model, deadline)
+        else:
+            farkas = within(deadline, lambda: not_separable(model, deadline))
+        return None if farkas is None else _infeasible(self.model, farkas, self.solver, self.seconds)
+
+
+def _polished(model: Model, guess: Guess, deadline: float | None, need: float) -> Point | None:
+    """Polish; where that may outlast the time limit, in a process that can be ended."""
+    if deadline is None:
+        return polish(model, guess.theta, guess.p, deadline=None)
+    if need < min(1.0, deadline - time.monotonic()):
+        return polish(model, guess.theta, guess.p, deadline=deadline)
+    return within(deadline, lambda: polish(model, guess.theta, guess.p, deadline=deadline))  # type: ignore[no-any-return]
 
 
 def bounded(model: Model, found: tuple[fmpq, fmpq, Point], solver: str, seconds: dict[str, float]) -> Result:
@@ -179,10 +263,6 @@ def bounded(model: Model, found: tuple[fmpq, fmpq, Point], solver: str, seconds:
     if lower == upper:
         return replace(result, objective=upper, lower=lower, upper=upper, biases=None)
     return replace(result, kind="interval", status="interval", objective=None, lower=lower, upper=upper, biases=None)
-
-
-def _better(best: Any, new: Any) -> Any:
-    return new if best is None or new[1] - new[0] < best[1] - best[0] else best
 
 
 def not_separable(model: Model, deadline: float | None) -> dict[int, fmpq] | None:
@@ -207,7 +287,7 @@ def not_separable(model: Model, deadline: float | None) -> dict[int, fmpq] | Non
 def _infeasible(model: Model, farkas: dict[int, fmpq], solver: str, seconds: dict[str, float]) -> Result:
     return Result(
         "infeasible", "exact", model.loss, model.bias, None, None, None, None, None, None, None, farkas, solver,
-        seconds, model, None,
+        seconds, "", model, None,
     )  # fmt: skip
 
 
@@ -228,5 +308,5 @@ def _result(model: Model, point: Point, solver: str, seconds: dict[str, float]) 
         biases = (b, b)
     return Result(
         "optimum", "exact", model.loss, model.bias, w, b, point.objective, point.objective, point.objective, squared,
-        biases, None, solver, seconds, model, point,
+        biases, None, solver, seconds, "", model, point,
     )  # fmt: skip

@@ -1,0 +1,429 @@
+"""Runs and differences as one self-contained page: style, script and pictures inside, nothing fetched."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from hingeproof import __version__
+from hingeproof.figures import Curve, Figure, History, SvmPicture, Training, UlpError
+from hingeproof.records import RunInfo
+from hingeproof.reports import charts
+from hingeproof.reports.compare import EXIT_WORSE, Difference
+from hingeproof.reports.findings import NONE, again, command
+from hingeproof.reports.load import Told, sentence
+from hingeproof.reports.markdown import tensor_lines
+from hingeproof.reports.page import SIGNS
+from hingeproof.reports.summary import Finding, Selection, Summary
+from hingeproof.reports.tables import (
+    diff_sentence,
+    diff_tables,
+    pair_tables,
+    points,
+    run_tables,
+    timing_table,
+    versions,
+)
+from hingeproof.reports.text import names, number, one_line, visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FINDINGS_IN_FULL = 200
+COMMANDS = 20  # for findings that are not shown
+ROWS = 500  # of a table or a matrix
+LEGEND = ", ".join(f"{sign.sign} {sign.word}" for sign in SIGNS.values())
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    folder = files("hingeproof.reports") / "templates"
+    sources = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.name.endswith(".html")}
+    made = Environment(
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters["line"] = one_line
+    made.filters["lines"] = visible
+    return made
+
+
+@lru_cache(maxsize=2)
+def _asset(name: str) -> str:
+    return (files("hingeproof.reports") / "templates" / name).read_text(encoding="utf-8").strip()
+
+
+def page(template: str = "page.html", **context: Any) -> str:
+    """Return a page. Its policy lets run and style only what is in the package, and fetch nothing."""
+    css, js = _asset("page.css"), _asset("page.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}'; base-uri 'none'; form-action 'none'"
+    )
+    nothing: dict[str, Any] = {
+        "home": "", "verdicts": [], "sections": [], "first": [], "matrices": [], "tables": [], "findings": [],
+        "figures": [], "environments": [],
+    }  # fmt: skip
+    return (
+        _templates()
+        .get_template(template)
+        .render({**nothing, **context}, css=css, js=js, policy=policy, version=__version__, legend=LEGEND, limit=ROWS)
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+# -- one run or several ----------------------------------------------------------------------------------------
+
+
+def of_runs(
+    told: Sequence[Told], statements: Mapping[str, str], *, home: str = "", heading: str = "hingeproof report"
+) -> str:
+    """Return the page of one run or several."""
+    verified = [run for run in told if run.info is not None]
+    several = len(told) > 1
+    groups = [
+        _findings(place, run.name if several else "", run.verified, run.summary.findings, statements,
+                  more=run.summary.more_findings)
+        for place, run in enumerate(verified)
+        if run.summary.findings
+    ]  # fmt: skip
+    matrices = [_matrix(place, run.name if several else "", run.summary)
+                for place, run in enumerate(verified) if run.summary.rows]  # fmt: skip
+    tables = run_tables([(run.verified, run.summary) for run in verified])
+    tables += pair_tables([pair for run in verified for pair in run.pairs])
+    tables += [timing_table(run.timings) for run in told if run.timings]
+    figures = _figures(told)
+    environments = [(run.name, sorted(_environment(run).items())) for run in told]
+    sections = [
+        *((m["key"], m["title"]) for m in matrices),
+        *((t.key, t.title.partition(":")[0]) for t in tables if t.key == "kink"),
+        *((g["key"], g["title"]) for g in groups),
+        *((t.key, t.title.partition(":")[0]) for t in tables if t.key != "kink"),
+        *((f["key"], f["title"]) for f in figures),
+        ("environment", "Environment"),
+    ]
+    return page(
+        title=f"hingeproof: {sentence(told[0])}" if not several else f"hingeproof: {len(told)} runs",
+        heading=heading,
+        home=home,
+        verdicts=[_verdict(run) for run in told],
+        sections=sections,
+        matrices=matrices,
+        tables=tables,
+        findings=groups,
+        figures=figures,
+        environments=environments,
+    )
+
+
+def _environment(run: Told) -> dict[str, str]:
+    if run.info is not None:
+        return run.info.environment
+    return run.timed.comparable if run.timed is not None else {}
+
+
+def _verdict(run: Told) -> dict[str, Any]:
+    facts = [f"{run.name} ({run.kind})"]
+    state = "open"
+    if run.info is not None:
+        info, summary = run.info, run.summary
+        state = "bad" if summary.findings else "good" if summary.count("pass") else "open"
+        counts = (
+            f"{number(summary.checks_run, 'check')} run · {info.not_applicable:,} not applicable · "
+            f"{summary.count('unsupported'):,} unsupported · profile {info.plan.profile} · seed {info.plan.seed} · "
+            f"{info.started}"
+        )
+        facts = [f"{run.name} · {counts}", versions(info)]
+        for name, count in sorted(info.missing.items()):
+            facts.append(f"{name} is not installed: {number(count, 'check')} did not run")
+    sign = {"bad": "✗", "good": "✓", "open": "?" if run.info is not None else "⏱"}[state]
+    return {"state": state, "sign": sign, "sentence": sentence(run), "facts": [fact for fact in facts if fact]}
+
+
+def _matrix(place: int, name: str, summary: Summary) -> dict[str, Any]:
+    """Rows in the order of names; where there are too many, those with findings are kept."""
+    anchors: dict[tuple[str, str, str], str] = {}
+    for at, finding in enumerate(summary.findings[:FINDINGS_IN_FULL]):
+        for group in finding.groups:
+            anchors.setdefault((finding.record.implementation, finding.record.loss, group), f"f{place}-{at}")
+    guilty = summary.guilty
+    rows = list(summary.rows)
+    if len(rows) > ROWS:
+        rows = sorted(rows, key=lambda r: ((r.implementation, r.loss) not in guilty, r.implementation, r.loss))[:ROWS]
+    shown = []
+    for row in rows:
+        cells: list[dict[str, str] | None] = []
+        for group in summary.groups:
+            cell = row.cells.get(group)
+            if cell is None:
+                cells.append(None)
+                continue
+            sign, count = SIGNS[cell.worst], cell.counts[cell.worst]
+            quiet = cell.worst in ("pass", "unsupported")
+            cells.append(
+                {
+                    "verdict": cell.worst,
+                    "text": sign.sign if quiet else f"{sign.sign} {count:,}",
+                    "anchor": anchors.get((row.implementation, row.loss, group), ""),
+                    "label": f"{sign.word}: {row.implementation}, {group}",
+                }
+            )
+        bad = (row.implementation, row.loss) in guilty
+        told = row.implementation.rpartition(".")[2] == row.loss  # by the name, as with all references
+        shown.append({"name": row.implementation, "loss": "" if told else row.loss, "cells": cells, "bad": bad})
+    return {
+        "key": f"matrix{place or ''}",
+        "title": f"Implementation × group of laws{f' in {name}' if name else ''}",
+        "groups": summary.groups,
+        "rows": shown,
+        "hidden": len(summary.rows) - len(shown),
+    }
+
+
+def _findings(
+    place: int,
+    name: str,
+    info: RunInfo,
+    found: Sequence[Finding],
+    statements: Mapping[str, str],
+    *,
+    more: Mapping[str, int] = NONE,
+) -> dict[str, Any]:
+    shown = [
+        _finding(f"f{place}-{at}", info, finding, statements) for at, finding in enumerate(found[:FINDINGS_IN_FULL])
+    ]
+    hidden = max(len(found) - FINDINGS_IN_FULL, 0)
+    rest = sorted(again(info, found, hidden, more).items(), key=lambda item: -item[1]) if hidden else []
+    everything = len(found) + sum(more.values())
+    return {
+        "key": f"findings{place or ''}",
+        "title": f"Findings{f' in {name}' if name else ''} ({everything:,})",
+        "shown": shown,
+        "hidden": everything - len(shown),
+        "rest": rest[:COMMANDS],
+        "unlisted": sum(count for _, count in rest[COMMANDS:]),
+    }
+
+
+def _finding(anchor: str, info: RunInfo, finding: Finding, statements: Mapping[str, str]) -> dict[str, Any]:
+    record = finding.record
+    one = len(finding.laws) == 1
+    fields: list[tuple[str, str]] = []
+    if not one:
+        fields.append(("laws", ", ".join(finding.laws)))
+    if record.reason:
+        fields.append(("reason", record.reason[:2000]))
+    witness = record.witness
+    if witness is not None:
+        for name, tensor in witness.inputs.items():
+            fields.append(("input", "\n".join(tensor_lines(name, tensor))))
+        if witness.parameters:
+            fields.append(("parameters", ", ".join(f"{k} = {v!r}" for k, v in witness.parameters.items())))
+        fields += [("expected", witness.expected[:2000]), ("observed", witness.observed[:2000])]
+    if record.worst_bound is not None and record.worst_bound > 1:
+        ulp = "" if record.worst_ulp is None else f" ({record.worst_ulp:.3g} ulp)"
+        fields.append(("error", f"at worst {record.worst_bound:.3g} times its bound{ulp}"))
+    where = f"{', '.join(finding.dtypes)} · {', '.join(finding.modes)} · {', '.join(finding.devices)}"
+    again_state = {True: "Shown again in a clean process:", False: "NOT shown again in a clean process:", None: ""}
+    sign = SIGNS[record.verdict]
+    return {
+        "anchor": anchor,
+        "verdict": record.verdict,
+        "sign": sign.sign,
+        "word": sign.word,
+        "name": record.implementation,
+        "loss": record.loss,
+        "law": record.law if one else number(len(finding.laws), "law"),
+        "statement": statements.get(record.law, "") if one else "",
+        "where": f"{where} · {number(finding.checks, 'check')}",
+        "check": record.check,
+        "fields": fields,
+        "repro": witness.repro.strip("\n")[:8000] if witness is not None else "",
+        "repro_state": again_state[witness.reproduced] if witness is not None else "",
+        "again": command(info, record, record),
+    }
+
+
+# -- figures ---------------------------------------------------------------------------------------------------
+
+
+def _figures(told: Sequence[Told]) -> list[dict[str, Any]]:
+    records = list({_key(figure): figure for run in told for figure in run.figures}.values())
+    selections = [s for run in told for s in run.summary.selections]
+    made = [
+        {
+            "key": "curves",
+            "title": "Loss and slope",
+            "note": "Each loss from its definition. At a kink, the grey bar is the interval of sub-gradients, and each "
+            "dot beside it an implementation's selection (all its modes; point at it for the name).",
+            "pictures": curve_items([r for r in records if isinstance(r, Curve)], selections),
+            "open": False,
+        },
+        {
+            "key": "ulp",
+            "title": "Error along the scores",
+            "note": "(computed − exact) / ulp for every finite float16 score in ascending order: the least and the "
+            "greatest of each of 512 columns. A correctly rounded loss stays within ±½.",
+            "pictures": ulp_items([r for r in records if isinstance(r, UlpError)]),
+            "open": False,
+        },
+        {
+            "key": "svm",
+            "title": "Exact SVM margins",
+            "note": "The certified optimum: line, margin band (dashed edges), support vectors (ringed). A trained "
+            "model's line is dashed. One class is round, the other square.",
+            "pictures": [
+                (charts.svm(r), r.name, [f"{k}: {v}" for k, v in r.facts.items()])
+                for r in records
+                if isinstance(r, SvmPicture)
+            ],
+            "open": True,
+        },
+        {
+            "key": "training",
+            "title": "Training against the certified optimum",
+            "note": "How far above the certified optimum a framework's own optimiser is, and the margin it reached.",
+            "pictures": [
+                (charts.training(r), r.title, [f"{r.optimiser}: {r.check}"])
+                for r in records
+                if isinstance(r, Training) and r.steps
+            ],
+            "open": False,
+        },
+        {
+            "key": "times",
+            "title": "Timings against the roof",
+            "note": "Median of blocks with its 99 % interval. The dashed mark is the roof: the time that copying the "
+            "same bytes takes on this machine; the percentage is the share of it that was reached.",
+            "pictures": [item for run in told for item in timing_items(run)],
+            "open": True,
+        },
+        {
+            "key": "history",
+            "title": "History",
+            "note": "A line breaks where the environment changed; a dashed mark is a change point; ※ is an annotation.",
+            "pictures": [history_item(r) for r in records if isinstance(r, History) and r.points],
+            "open": True,
+        },
+    ]
+    return [figure for figure in made if figure["pictures"]]
+
+
+def _key(figure: Figure) -> tuple[str, ...]:
+    """The same figure of several runs is drawn once: a curve; an envelope once a result."""
+    if isinstance(figure, Curve):
+        return ("curve", figure.loss, str(figure.label))
+    if isinstance(figure, UlpError):
+        return ("ulp", figure.implementation, figure.loss, str(figure.low), str(figure.high))
+    if isinstance(figure, Training):
+        return ("training", figure.check, figure.title)
+    return (type(figure).__name__, figure.name)
+
+
+Item = tuple[str, str, list[str]]
+
+
+def curve_items(records: Sequence[Curve], selections: Iterable[Selection]) -> list[Item]:
+    """Return a figure for each curve, with what was selected at its kinks."""
+    by_loss: dict[str, dict[str, set[str]]] = {}
+    for s in selections:
+        seen = by_loss.setdefault(s.loss, {}).setdefault(s.implementation, set())
+        seen.update(point for counts in s.modes.values() for point in counts)
+    out = []
+    for record in records:
+        seen_here = by_loss.get(record.loss, {}) if record.kinks else {}
+        more = [record.formula, *_selected_words(seen_here)]
+        label = "" if record.label is None else f", y = {record.label:+d}"
+        out.append((charts.curve(record, seen_here), f"{record.title}{label}", more))
+    return out
+
+
+def _selected_words(seen: Mapping[str, set[str]]) -> list[str]:
+    """Say in words what the dots show."""
+    alike: dict[str, list[str]] = {}
+    for name, selected in seen.items():
+        alike.setdefault(points(selected), []).append(name)
+    return [f"w = {what}: {', '.join(names(who, seen, at_most=6))}" for what, who in sorted(alike.items())]
+
+
+def ulp_items(records: Sequence[UlpError]) -> list[Item]:
+    """Return a figure for each result; implementations that agree in every column share one."""
+    alike: dict[tuple[str, str, str], list[UlpError]] = {}
+    for r in records:
+        alike.setdefault((r.loss, str(r.low), str(r.high)), []).append(r)
+    out = []
+    for members in alike.values():
+        first = members[0]
+        who = ", ".join(names([m.implementation for m in members], [r.implementation for r in records], at_most=6))
+        worst = f"at worst {first.worst:.4g} ulp, at score {float.fromhex(first.worst_at):g}"
+        wrong = f"; {first.wrong:,} results NaN or infinite where the exact one is not" if first.wrong else ""
+        out.append(
+            (charts.envelope(first), who, [f"{first.loss}, {first.dtype}, y = {first.label:+d}: {worst}{wrong}"])
+        )
+    return out
+
+
+BARS = 40  # of one chart; a run may time thousands of cases
+
+
+def timing_items(run: Told) -> list[Item]:
+    """Return a chart for each phase and size of a timing run."""
+    charts_: dict[str, list[Any]] = {}
+    for row in run.timings:
+        if row.status == "measured" and row.blocks:
+            c = row.fields
+            size = f"N = {c.n:,}" + (f", K = {c.k:,}" if c.k > 1 else "")
+            charts_.setdefault(f"{c.phase}, {size}, {c.dtype}, {c.device}, {c.mode}", []).append(row)
+    out: list[Item] = []
+    for title, rows in sorted(charts_.items()):
+        hidden = len(rows) - BARS
+        more = [f"… and {hidden:,} cases more: in the table"] if hidden > 0 else []
+        out.append((charts.timings(rows[:BARS]), title, more))
+    return out
+
+
+def history_item(record: History) -> Item:
+    """Return a history's figure with its annotations in words."""
+    notes = [f"※ {p.at}: {p.note}" for p in record.points if p.note]
+    changes = [f"change at {record.points[i].at}" for i in record.change_points if 0 <= i < len(record.points)]
+    return charts.history(record), f"{record.name} ({record.unit})", [*changes, *notes]
+
+
+# -- two runs --------------------------------------------------------------------------------------------------
+
+
+def of_difference(d: Difference, sides: Sequence[Told], statements: Mapping[str, str]) -> str:
+    """Return the page on two runs."""
+    tables = diff_tables(d)
+    info = sides[1].info
+    groups = []
+    if info is not None and d.findings:
+        groups = [{**_findings(0, "", info, d.findings, statements), "title": f"What got worse ({len(d.findings):,})"}]
+    state = "bad" if d.exit_code == EXIT_WORSE else "good" if d.compared else "open"
+    verdicts = [
+        {
+            "state": state,
+            "sign": {"bad": "✗", "good": "✓", "open": "?"}[state],
+            "sentence": diff_sentence(d),
+            "facts": [f"base: {d.base}", f"head: {d.head}"],
+        }
+    ]
+    first = [t for t in tables if t.key in ("environment", "plan")]
+    rest = [t for t in tables if t.key not in ("environment", "plan")]
+    sections = [*((t.key, t.title) for t in first), *((g["key"], g["title"]) for g in groups)]
+    return page(
+        title=f"hingeproof diff: {one_line(diff_sentence(d))}",
+        heading="hingeproof diff",
+        verdicts=verdicts,
+        sections=[*sections, *((t.key, t.title) for t in rest)],
+        first=first,
+        tables=rest,
+        findings=groups,
+    )

@@ -1,0 +1,94 @@
+"""Implementations of one loss beside one another, and modes beside eager: two tables of a screen at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from hingeproof.records import Pair
+from hingeproof.reports.page import Page
+from hingeproof.reports.text import one_line
+
+MODES_SHOWN = 8
+NOTE = (
+    "identical: pairs alike bit for bit; NaN/inf, gradient: pairs of which only one is finite somewhere, or which "
+    "choose different sub-gradients at a kink or tie"
+)
+
+
+def read(directory: Path) -> tuple[Pair, ...]:
+    """Return the pairs of a run; none where it has no pairs.jsonl."""
+    try:
+        lines = (directory / "pairs.jsonl").read_bytes().splitlines()
+    except OSError:
+        return ()
+    return tuple(msgspec.json.decode(line, type=Pair) for line in lines)
+
+
+def render(pairs: Iterable[Pair], console: Console) -> None:
+    """Write both tables; nothing where there is nothing to compare."""
+    found = [p for p in pairs if p.samples]
+    page = Page(console)
+    _implementations(page, [p for p in found if p.kind == "implementations"])
+    _modes(page, [p for p in found if p.kind == "modes"])
+
+
+def _implementations(page: Page, pairs: Sequence[Pair]) -> None:
+    """One line a loss, over all dtypes."""
+    if not pairs:
+        return
+    page.heading("Same loss, same inputs, different implementations (pairs; all of them in pairs.jsonl)")
+    head, rows = by_loss(pairs)
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    widths.append(max(page.width - sum(widths) - len(widths), 12))
+    page.table(head, [[(cell, "") for cell in row] for row in rows], widths)
+    page.paragraph(NOTE, style="dim")
+
+
+def by_loss(pairs: Sequence[Pair]) -> tuple[list[str], list[list[str]]]:
+    """Return a table's head and its rows, one a loss."""
+    rows = []
+    for loss in sorted({p.loss for p in pairs}):
+        members = [p for p in pairs if p.loss == loss]
+        names = {n for p in members for n in (p.first, p.second)}
+        worst = max(members, key=lambda p: p.ulp or 0.0)
+        where = f"{worst.first} {worst.second} {worst.dtype}" if worst.ulp else ""
+        rows.append(
+            [
+                loss, str(len(names)), f"{sum(p.identical for p in members)}/{len(members)}",
+                f"{worst.ulp or 0:.3g}", str(sum(p.not_finite > 0 for p in members) or "-"),
+                str(sum(p.selected_differently > 0 for p in members) or "-"), where,
+            ]
+        )  # fmt: skip
+    return ["loss", "impls", "identical", "max ulp", "NaN/inf", "gradient", "largest difference between"], rows
+
+
+def different_modes(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the pairs of modes that choose other sub-gradients, or of which one has no number."""
+    return sorted(
+        (p for p in pairs if p.selected_differently or p.not_finite), key=lambda p: (p.second_mode, p.first, p.dtype)
+    )
+
+
+def _modes(page: Page, pairs: Sequence[Pair]) -> None:
+    """What a mode answers differently from eager: another sub-gradient, or a number where the other has none."""
+    found = different_modes(pairs)
+    if not found:
+        return
+    page.heading(f"Modes that differ from eager at the same inputs ({len(found)} of {len(pairs)})")
+    for p in found[:MODES_SHOWN]:
+        what = []
+        if p.selected_differently:
+            inputs = ", ".join(f"{n} [{v}]" for n, v in p.selection.items() if n not in ("first", "second"))
+            what.append(
+                f"another sub-gradient at {p.selected_differently} of {p.samples} samples, as at {inputs}: eager "
+                f"[{p.selection['first']}], {p.second_mode} [{p.selection['second']}]"
+            )
+        if p.not_finite and p.where is not None:
+            what.append(f"{p.not_finite} samples where one is not finite")
+        page.paragraph(one_line(f"- {p.first} {p.dtype} {p.second_mode}: {'; '.join(what)}"), hang="  ")
+    if len(found) > MODES_SHOWN:
+        page.paragraph(f"- … and {len(found) - MODES_SHOWN} more in pairs.jsonl")

@@ -1,0 +1,83 @@
+"""TensorFlow: eager with a GradientTape, and tf.function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.numpy import cross_entropy as cross_entropy
+from hingeproof.implementation import Implementation
+from hingeproof.properties.case import Array, Batch, Output
+
+
+def flushes(mode: str, dtype: str) -> bool:
+    """TensorFlow's CPU kernels run with denormals flushed."""
+    return True
+
+
+def devices() -> tuple[str, ...]:
+    return ("cpu",)
+
+
+@dataclass
+class TensorflowSubject:
+    implementation: Implementation
+    dtype: str
+    device: str
+    mode: str
+    given: list[Array] = field(default_factory=list)
+    _compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
+
+    gradients = True
+    layouts = ("strided", "negative", "transposed")
+
+    @property
+    def compiled(self) -> bool:
+        return self.mode == "compile"
+
+    def array(self, x: Array) -> Any:
+        return tf.constant(np.ascontiguousarray(x))
+
+    def back(self, x: Any) -> Array:
+        return np.asarray(x.numpy())
+
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
+    def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
+        raw = arrays(self.implementation, batch)
+        self.given = raw.present
+        inputs = [self.array(x) for x in raw.inputs]
+        targets, weight, class_weight = (
+            None if x is None else self.array(x) for x in (raw.targets, raw.weight, raw.class_weight)
+        )
+        call = self._call(batch, reduction)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            value = call(inputs, targets, weight, class_weight)
+        gradients = None
+        if cotangent is not None and tuple(value.shape) == cotangent.shape:
+            grads = tape.gradient(value, inputs, output_gradients=tf.cast(self.array(cotangent), value.dtype))
+            gradients = tuple(
+                self.back(tf.zeros_like(x) if g is None else tf.convert_to_tensor(g))
+                for x, g in zip(inputs, grads, strict=True)
+            )
+        return Output(value=self.back(value), dtype=value.dtype.name, gradients=gradients)
+
+    def _call(self, batch: Batch, reduction: str) -> Callable[..., Any]:
+        call = bind(self.implementation, batch, reduction)
+        if self.mode != "compile":
+            return call
+        key = (reduction, tuple(sorted((k, str(v)) for k, v in batch.params.items())))
+        if key not in self._compiled:
+            self._compiled[key] = tf.function(call, autograph=False)
+        return self._compiled[key]
+
+
+def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> TensorflowSubject:
+    return TensorflowSubject(implementation, dtype, device, mode)
