@@ -193,11 +193,13 @@ def diff_sentence(d: Difference) -> str:
         parts.append(f"{number(len(d.selections), 'kink selection')} changed")
     explained = [change for change in d.changes if change.kind == "newly_failing" and change.explained_by]
     sentence = "; ".join(parts)
-    if explained or any(s.explained_by for s in d.selections):
-        by = {name for change in (*explained, *d.selections) for name in change.explained_by}
-        what = [f"{fact.name} {fact.base or 'absent'} → {fact.head or 'absent'}" for fact in d.environment]
-        told = [text for fact, text in zip(d.environment, what, strict=True) if fact.name in by]
-        sentence += f" ({', '.join(told)} may explain it)"
+    by = {name for change in explained for name in change.explained_by}
+    by |= {name for selected in d.selections for name in selected.explained_by}
+    facts = [
+        f"{fact.name} {fact.base or 'absent'} → {fact.head or 'absent'}" for fact in d.environment if fact.name in by
+    ]
+    if facts:
+        sentence += f" ({', '.join(facts)} may explain it)"
     return f"{begin}{sentence}."
 
 
