@@ -98,7 +98,7 @@ def kink_table(runs: Sequence[tuple[RunInfo, Summary]]) -> Table:
         alike.setdefault((s.framework, version, *cells), []).append(s)
     everyone = {s.implementation for _, s in selections}
     lines = [
-        Line((framework, version, ", ".join(names([m.implementation for m in members], everyone, at_most=8)), *cells))
+        Line((framework, version, ", ".join(_names([m.implementation for m in members], everyone)), *cells))
         for (framework, version, *cells), members in sorted(alike.items())
     ]
     return Table(
@@ -109,6 +109,14 @@ def kink_table(runs: Sequence[tuple[RunInfo, Summary]]) -> Table:
         note="The weight w in [0, 1] of the violated side's slope in the gradient at z = Δ, by mode. Each w is a legal "
         "sub-gradient; which one is chosen decides what training does there. Several: more than one was seen.",
     )
+
+
+def _names(members: Sequence[str], everyone: set[str]) -> list[str]:
+    """Return names in full; `numpy.* (13)` only where all of a namespace are meant."""
+    short = names(members, everyone, at_most=len(members))
+    if not any(" of " in name for name in short):
+        return short
+    return [one_line(name) for name in sorted(set(members))]
 
 
 def points(seen: dict[str, int] | Iterable[str]) -> str:
