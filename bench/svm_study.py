@@ -203,7 +203,7 @@ def markdown(book: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     ]
     lines += [
         "", "## Solvers", "",
-        "C = 1, defaults but for the tolerance. † the solver warned that it stopped early.", "",
+        "C = 1, defaults but for the tolerance. † scikit-learn warned that it stopped early; the others print.", "",
         "| data | solver | P* | " + " | ".join(f"tol {t:g}" for t in TOLERANCES) + " |",
         "|---|---|---|" + "---|" * len(TOLERANCES),
     ]  # fmt: skip

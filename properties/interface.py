@@ -177,8 +177,8 @@ def _bad_targets(case: Case) -> list[tuple[str, Array]]:
     out: list[tuple[str, Array]] = []
     if convention == "one_hot":
         rows = np.eye(width, dtype=case.batch.inputs[0].dtype)[targets]
-        for name, row in (("a row of zeros", 0), ("a row of ones", 1)):
-            out.append((name, np.concatenate([np.full_like(rows[:1], row), rows[1:]])))
+        for name, every in (("a row of zeros", 0), ("a row of ones", 1)):
+            out.append((name, np.concatenate([np.full_like(rows[:1], every), rows[1:]])))
     elif kind == "sign":
         if convention == "01":
             targets = (targets + 1) // 2

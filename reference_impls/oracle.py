@@ -371,9 +371,7 @@ def evaluate(
         exact_slopes = phi.slopes(z)
         slopes = phi.slope_hull(z - error, z + error) if error else exact_slopes
         judged.append(Judged(term, z, phi, low, high, slopes, exact_slopes, magnitude, error))
-    return Evaluation(
-        loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width, masked, base
-    )
+    return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width, masked, base)
 
 
 def _combine(infinite: list[float], factor: fmpq) -> Extended | None:

@@ -14,8 +14,7 @@ import pytest
 from hingeproof import properties
 from hingeproof.backends import MODES
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.engine import REFERENCES
-from hingeproof.implementation import DTYPES, every_parameter
+from hingeproof.implementation import DTYPES, REFERENCES, every_parameter
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of

@@ -32,7 +32,9 @@ def conformance(
     profile: str = "quick",
     seed: int = 0,
 ) -> Callable[..., None]:
-    """Return a test function with one case for each law: `test_mine = conformance("hinge", mine, framework="torch")`.
+    """Return a test with one case for each law, to be bound to a name that pytest collects.
+
+        test_mine = hingeproof.conformance("hinge", mine, framework="torch")
 
     Args:
         f: the loss: a function, a class of modules or an instance, with the arguments that its loss has.

@@ -1,4 +1,4 @@
-"""The contract of a user's own loss as text: `labels=01,kink=any,scale=1/K`, with the word `strict` for our whole policy."""
+"""The contract of a user's own loss as text: `labels=01,kink=any,scale=1/K`; `strict` stands for our whole policy."""
 
 from __future__ import annotations
 

@@ -168,7 +168,8 @@ def as_toml(entry: Deviation) -> str:
 
 def add(run: Path, check: str, *, link: str, why: str, own: str | None, today: datetime.date) -> tuple[Path, Deviation]:
     """Append an entry to the project's ledger. Raises: UsageError where there is nothing to record."""
-    from hingeproof.reports.read import UnreadableRunError, read as read_run
+    from hingeproof.reports.read import UnreadableRunError
+    from hingeproof.reports.read import read as read_run
 
     if not link.startswith(("https://", "http://")):
         raise UsageError(f"--link {link!r} is no URL: give the issue where the deviation is reported")

@@ -22,6 +22,9 @@ QUESTIONS = {
     "jax": "import jax; print(', '.join(f'{d.platform}:{d.id} {d.device_kind}' for d in jax.devices()))",
     "optax": "import optax; print('those of jax')",
     "sklearn": "import sklearn.metrics; print('cpu')",
+    "mlx": "import mlx.core as mx; print(mx.default_device())",
+    "tensorflow": "import tensorflow as tf; print(', '.join(d.name for d in tf.config.list_logical_devices()))",
+    "paddle": "import paddle; print(paddle.device.get_device())",
 }
 SECONDS = 120.0
 

@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import hypothesis
@@ -17,10 +17,11 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
 from hingeproof.backends import COMPILED, backend, subject
+from hingeproof.backends.training import descend
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.deviations import applies, kind_of
 from hingeproof.figures import Training
-from hingeproof.implementation import Implementation
+from hingeproof.implementation import REFERENCES, Implementation
 from hingeproof.points import Answers, answers
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
@@ -40,7 +41,6 @@ from hingeproof.witness import asked, witness
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
 _TOP_UPS = 2
-REFERENCES = ("numpy", "torch", "jax")
 
 
 @dataclass
@@ -153,7 +153,7 @@ class Pass:
             "cross_entropy": self.backing.cross_entropy,
             "optimum": _optimum,
             "defaults": self.spec.parameter_sets[0],
-            "train": getattr(self.backing, "train", None),
+            "train": getattr(self.backing, "train", None) or partial(descend, self.backing.subject),
             "kept": {},  # what laws that are judged once share
         }
 

@@ -35,7 +35,8 @@ PACKAGES = (
 
 # what `pip install 'hingeproof[…]'` knows
 EXTRAS = (
-    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx", "tensorflow", "paddle",
+    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx",
+    "tensorflow", "paddle",
 )  # fmt: skip
 
 # The one-thread rule and the fixed hash seed, for every worker.

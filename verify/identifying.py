@@ -179,7 +179,7 @@ def look(asked: Asked) -> Identity:
                 if difference is None and agreed:
                     fits.append((scaled, agreed))
                     break
-                if difference is not None and agreed > misses.get(loss.name, (0, None))[0]:
+                if difference is not None and agreed > misses.get(loss.name, (-1, None))[0]:
                     misses[loss.name] = (agreed, difference)
     if not fits:
         if not misses:
@@ -320,7 +320,8 @@ def _mean(implementation: Implementation) -> str:
             want = total / divisor
             if math.isclose(to_float(got), to_float(want), rel_tol=1e-5):  # an answer to look at, not a verdict
                 return "it is the sum" if name == "1" else f"divides by {name}"
-        return f"divides by neither N nor the violated samples ({to_float(total / got):g} for N = {batch.size})"
+        divisor = to_float(total) / to_float(got)
+        return f"divides by neither N nor the violated samples ({divisor:g} for N = {batch.size})"
     return ""
 
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from hingeproof.properties.contract import Contract
 from hingeproof.reference_impls.losses import LOSSES, Loss
 
-FRAMEWORKS = ("numpy", "torch", "jax", "mlx", "tensorflow", "paddle")
+REFERENCES = ("numpy", "torch", "jax")  # the frameworks that have references
+FRAMEWORKS = (*REFERENCES, "mlx", "tensorflow", "paddle")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 Labels = Literal["ours", "01", "one_hot"]
 

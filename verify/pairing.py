@@ -75,7 +75,7 @@ def _compare(
 
 
 def _ulps(x: float, y: float, fmt: Format) -> float:
-    """The distance in units of the last place of the larger; infinite where just one is finite, or they differ there."""
+    """The distance in units of the last place of the larger; infinite where only one is finite."""
     if math.isnan(x) and math.isnan(y):
         return 0.0
     a, b = exact(x), exact(y)

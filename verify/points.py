@@ -1,4 +1,4 @@
-"""The same stratified points through every implementation and mode: what each answers there, kept for the comparison."""
+"""The same stratified points through every implementation and mode: what each answers, kept to be compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hingeproof.reference_impls.formats import FORMATS, Extended, to_float
 from hingeproof.reference_impls.losses import LOSSES, rational
 from hingeproof.reference_impls.oracle import Arithmetic
 
-SIZE, WIDTH = 8, 4
+SIZE, WIDTH, TIMES = 8, 4, 2  # the shape that compiled modes have compiled already
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def points(loss: str, dtype: str, fixed: dict[str, str]) -> Iterator[Batch]:
-    """The batches of a loss in a dtype: one for each focus, then two with scores in [0, 1], default parameters."""
+    """The batches of a loss in a dtype: some for each focus, then some with scores in [0, 1]; default parameters."""
     spec = Spec(
         loss=LOSSES[loss],
         arithmetic=Arithmetic(FORMATS[dtype]),
@@ -50,8 +50,9 @@ def points(loss: str, dtype: str, fixed: dict[str, str]) -> Iterator[Batch]:
             continue
         source = random.Random(zlib.crc32(f"{loss}|{dtype}|{focus}".encode()))
         width = WIDTH if LOSSES[loss].margins.row == "vector" else 1
-        batch = make.decode(focus, SIZE, width, source.randbytes(4096))
-        yield batch.change(cotangent=np.ones_like(batch.cotangent))
+        for _ in range(TIMES):
+            batch = make.decode(focus, SIZE, width, source.randbytes(4096))
+            yield batch.change(cotangent=np.ones_like(batch.cotangent))
 
 
 def answers(made: Any, implementation: Any, dtype: str, device: str, mode: str) -> Answers:

@@ -257,7 +257,7 @@ def example(question: Question, n: int) -> list[Any]:
         label = [1, 0, 0]
     if label is not None:
         signs = question.targets in ("sign", "real") or question.contract.get("labels") == "one_hot"
-        labels = np.array([label] * n, np.float32 if signs else np.int64)
+        labels: Any = np.array([label] * n, np.float32 if signs else np.int64)
         arrays.insert(0 if question.contract.get("order") == "targets_first" else len(arrays), labels)
     if question.framework == "torch":
         import torch

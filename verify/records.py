@@ -125,7 +125,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A known deviation: one law of one implementation. `check` is where its witness is replayed.
 
-    kind: the class of the wrong answer (`nan`, `infinity`, `number`, `shape`, `raised TypeError`); another is a failure.
+    kind: the class of the wrong answer (`nan`, `infinity`, `number`, `shape`, `raised …`); another one fails.
     """
 
     id: str

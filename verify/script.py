@@ -1,8 +1,8 @@
 """A failure as a script for the library's maintainers: it exits 1 while the bug is there and 0 once it is gone.
 
-It checks the answer against the oracle's allowed values or gradients, which are written into it as numbers. A law that
-compares several calls (a permuted batch, another layout) can be broken without a wrong number at any one of them: then the
-script exits 0, and `hingeproof repro` says that it does not show the failure.
+It checks the answer against the oracle's allowed values or gradients, which are written into it as numbers. A law
+that compares several calls (a permuted batch, another layout) can be broken without a wrong number at any one of them:
+then the script exits 0, and `hingeproof repro` says that it does not show the failure.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def _pairs(implementation: Implementation, failure: Failure, check: Check, gradi
     """What is allowed, None where the law's failure is not one of numbers at this batch."""
     batch = failure.batch
     if batch.size == 0:
-        nan = math.nan
-        return {"none": [], "sum": [(ZERO, ZERO)], "mean": [(nan, nan)]}[failure.reduction]
+        nothing: dict[str, Pairs] = {"none": [], "sum": [(ZERO, ZERO)], "mean": [(math.nan, math.nan)]}
+        return nothing[failure.reduction]
     if batch.as_given or batch.shape is not None:
         return None
     if gradient:
@@ -140,9 +140,7 @@ def _pairs(implementation: Implementation, failure: Failure, check: Check, gradi
 
 def _value_pairs(batch: Batch, reduction: str, implementation: Implementation) -> Pairs | None:
     only = "none" not in implementation.reductions
-    if reduction == "none" and not only:
-        intervals = batch.intervals
-    elif reduction == "none" and batch.size == 1:
+    if (reduction == "none" and not only) or (reduction == "none" and batch.size == 1):
         intervals = batch.intervals
     else:
         try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from hingeproof.environment import version
 
 
-@lru_cache(maxsize=None)
+@cache
 def within(requirement: str) -> bool | None:
     """Tell whether the package of `name>=1,<2` is installed in that range; None where it is not installed.
 

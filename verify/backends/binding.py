@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def load(target: str) -> Any:
     return out
 
 
-@lru_cache(maxsize=None)
+@cache
 def written(expression: str, imports: tuple[str, ...], names: tuple[str, ...]) -> Any:
     """An expression over our names as a function of them, so that compilers can trace it."""
     arguments = ", ".join(f"{n}=None" for n in names)
@@ -154,16 +154,3 @@ def bind(implementation: Implementation, batch: Batch, reduction: str, class_wei
         return subject(*inputs, targets, **more)
 
     return call
-
-
-LBFGS_STEPS = 60
-
-
-def reduction_of(implementation: Implementation) -> str:
-    """The reduction to train with: per-sample losses where they are offered."""
-    return next(r for r in ("none", "sum", "mean") if r in implementation.reductions)
-
-
-def milestones(steps: int) -> set[int]:
-    """The steps of a training run that a figure shows: evenly spread on a logarithmic axis, the last one among them."""
-    return {round(steps ** (i / 40)) for i in range(41)}

@@ -1,4 +1,4 @@
-"""JAX: max(0, ·) as people spell it. `jax.nn.relu` alone documents its derivative at 0 (0, "see [1]" of its docstring)."""
+"""JAX: max(0, ·) as people spell it. `jax.nn.relu` alone documents its derivative at 0, which is 0."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from hingeproof.implementation import Implementation
 
 BACKENDS = {"torch": "torch", "jax": "jax", "numpy": "numpy", "tensorflow": "tensorflow"}
 _REDUCTIONS = {"none": None, "sum": "sum", "mean": "sum_over_batch_size"}
-_SLOT = "neg = max((1 − y) s) counts the target's slot as a rival of score 0: below 0 it is not the loss of Crammer and Singer"
+_SLOT = "neg = max((1 − y) s) counts the target's slot as a rival of score 0: below 0 it is not Crammer–Singer's loss"
 
 
 def _row(backend: str, name: str, loss: str, expression: str, **more: object) -> Implementation:

@@ -10,7 +10,10 @@ IMPLEMENTATIONS = (
         framework="jax",
         loss="margin_ranking",
         target="rax:pairwise_hinge_loss",
-        expression="jax.vmap(rax.pairwise_hinge_loss)(jnp.stack([x1, x2], -1), jnp.stack([targets, jnp.zeros_like(targets)], -1))",
+        expression=(
+            "jax.vmap(rax.pairwise_hinge_loss)"
+            "(jnp.stack([x1, x2], -1), jnp.stack([targets, jnp.zeros_like(targets)], -1))"
+        ),
         imports=("import jax", "import jax.numpy as jnp", "import rax"),
         fixed={"margin": "1"},
         reductions=("none",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hingeproof.implementation import Implementation, every_parameter
+from hingeproof.implementation import REFERENCES, Implementation, every_parameter
 from hingeproof.properties.contract import REFERENCE_POLICY
 from hingeproof.reference_impls.losses import LOSSES
 
@@ -18,6 +18,6 @@ IMPLEMENTATIONS = tuple(
         reference=True,
         source="interfaces.md, kink policy of the references",
     )
-    for framework in ("numpy", "torch", "jax")
+    for framework in REFERENCES
     for loss in LOSSES.values()
 )

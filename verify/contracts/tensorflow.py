@@ -14,7 +14,7 @@ SPELLINGS = {
     "relu": ("tf.nn.relu({d})", "nn/relu"),
     "maximum": ("tf.maximum({d}, 0)", "math/maximum"),
     "maximum_zero_first": ("tf.maximum(tf.zeros_like({d}), {d})", "math/maximum"),
-    "clip_by_value": ("tf.clip_by_value({d}, 0, {d}.dtype.max)", "clip_by_value"),
+    "clip_by_value": ("tf.clip_by_value({d}, 0, float('inf'))", "clip_by_value"),
     "where": ("tf.where({d} > 0, {d}, tf.zeros_like({d}))", "where"),
 }
 
