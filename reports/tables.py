@@ -13,7 +13,7 @@ from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
 from hingeproof.reports.summary import FINDINGS, Selection, Shared, Summary
 from hingeproof.reports.text import names, number, one_line
-from hingeproof.reports.timings import Timing, interval, seconds
+from hingeproof.reports.timings import Gate, Timing, interval, seconds
 
 State = Literal["", "bad", "good", "open"]
 REASON = 240  # characters of a reason: it may be a whole exception
@@ -285,6 +285,33 @@ def timing_table(rows: Iterable[Timing]) -> Table:
         head=("implementation", "case", "median", "99 % interval", "of the roof"),
         lines=tuple(_timed(row) for row in rows),
     )
+
+
+def gate_table(rows: Iterable[Gate]) -> Table:
+    """Return one line a case of the paired gate, regressions first."""
+    order = ("regression", "invalid", "inconclusive")
+    ranked = sorted(rows, key=lambda r: (order.index(r.verdict) if r.verdict in order else len(order), r.case))
+    return Table(
+        key="gate",
+        title="Paired gate",
+        head=("case", "verdict", "change", "99 % interval", "noise floor", "reason"),
+        lines=tuple(
+            Line(
+                (
+                    r.case, r.verdict, _percent(r.effect),
+                    "" if r.low is None or r.high is None else f"{_percent(r.low)} … {_percent(r.high)}",
+                    "" if r.floor is None else f"{r.floor:.1%}", one_line(r.reason),
+                ),
+                "bad" if r.verdict in ("regression", "invalid") else "open" if r.verdict == "inconclusive" else "",
+            )
+            for r in ranked
+        ),
+        note="Base and head were run interleaved, in fresh processes; the noise floor is that of base against itself.",
+    )  # fmt: skip
+
+
+def _percent(change: float | None) -> str:
+    return "" if change is None else f"{change * 100:+.1f} %"
 
 
 def _timed(row: Timing) -> Line:
