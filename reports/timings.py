@@ -118,7 +118,10 @@ def read(directory: Path, row: type[Row]) -> tuple[Info, list[Row]]:
     path = directory / "run.json"
     try:
         info = msgspec.json.decode(path.read_bytes(), type=Info)
-        return info, list(_rows(directory / "records.jsonl", info, row))
+        merged = directory / "records.jsonl"
+        # a run that goes on, or was killed, has its rows as they were measured
+        path_of_rows = merged if merged.exists() or info.complete else directory / "rows.jsonl"
+        return info, list(_rows(path_of_rows, info, row)) if info.complete or path_of_rows.exists() else []
     except OSError as error:
         raise UnreadableRunError(f"{error.filename} cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
