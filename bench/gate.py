@@ -54,6 +54,11 @@ class Samples:
     seconds: float = 0.0
     loops: int = 0
 
+    @property
+    def count(self) -> int:
+        """Paired blocks of all process pairs."""
+        return sum(len(p["base"]) for p in self.pairs)
+
     def estimates(self, seed: int = 0) -> tuple[Estimate, Estimate]:
         """Of head over base, and of base over itself."""
         heads = [log_ratios(p["base"], p["head"]) for p in self.pairs]
@@ -85,10 +90,12 @@ class Gate:
         self.base, self.head, self.limits = base, head, limits
         self.random = random.Random(seed)
         self._checked: set[tuple[str, str]] = set()
+        self.stages: list[dict[str, Samples]] = []  # what was measured, also of a stage that was interrupted
 
     def stage(self, subjects: Sequence[Subject], note: Any = lambda *_: None) -> dict[str, Samples]:
         """Measure until each case is decided, or its time is up."""
         found = {s.case.id: Samples() for s in subjects}
+        self.stages.append(found)
         left = list(subjects)
         while left:
             began = time.monotonic()
@@ -142,11 +149,10 @@ class Gate:
         self._check(subject, processes, shared, data)
         if not samples.loops:
             samples.loops = processes["base"].do("calibrate", seconds=BLOCK_SECONDS)["loops"]
-        for process in processes.values():  # warm
-            process.do("block", loops=samples.loops)
+        warm = max(process.do("block", loops=samples.loops)["seconds"] for process in processes.values())
         taken: dict[str, list[Block]] = {lane: [] for lane in processes}
         order = list(processes)
-        for _ in range(self.limits.blocks):
+        for _ in range(self._rounds(samples.loops, warm)):
             self.random.shuffle(order)
             for lane in order:
                 reply = processes[lane].do("block", loops=samples.loops)
@@ -156,6 +162,12 @@ class Gate:
             if trouble:
                 raise SideError(f"{lane}: {trouble}")
         return {lane: [b.seconds / samples.loops for b in blocks] for lane, blocks in taken.items()}
+
+    def _rounds(self, loops: int, seconds: float) -> int:
+        """Blocks in one set of processes: fewer where a single call is long, but a hundred in the first stage."""
+        if loops > 1 or seconds < 4 * BLOCK_SECONDS:
+            return self.limits.blocks
+        return min(self.limits.blocks, -(-100 // self.limits.pairs))
 
     def _check(self, subject: Subject, processes: dict[str, Process], shared: Shared, data: Data) -> None:
         """Have the answers of both sides judged, once in a gate. Raises: WrongAnswerError."""
@@ -196,9 +208,7 @@ class Verdict:
     repeated: Judged | None = None
 
 
-def decide(
-    gate: Gate, subjects: Sequence[Subject], note: Any = lambda *_: None
-) -> tuple[list[Verdict], dict[str, Any]]:
+def decide(gate: Gate, subjects: Sequence[Subject], note: Any = lambda *_: None) -> list[Verdict]:
     """Measure, adjust for the number of cases, repeat what was flagged, and decide."""
     first = gate.stage(subjects, note)
     valid = [s for s in subjects if not first[s.case.id].invalid]
@@ -214,10 +224,10 @@ def decide(
         samples = first[s.case.id]
         count = len(samples.pairs)
         if samples.invalid:
-            out.append(Verdict(s.case, "invalid", None, None, samples.invalid, count, count * gate.limits.blocks))
+            out.append(Verdict(s.case, "invalid", None, None, samples.invalid, count, samples.count))
             continue
         out.append(_verdict(gate, s, judged[s.case.id], adjusted[s.case.id], samples, again.get(s.case.id)))
-    return out, {"first": first, "again": again}
+    return out
 
 
 def _verdict(
@@ -235,4 +245,5 @@ def _verdict(
     if verdict == "inconclusive" and not reason:
         reason = f"an effect of {100 * judged.smallest:.1f} % or more would have been seen"
     pairs = len(samples.pairs) + (len(again.pairs) if again else 0)
-    return Verdict(subject.case, verdict, judged, adjusted, reason, pairs, pairs * gate.limits.blocks, repeated)
+    blocks = samples.count + (again.count if again else 0)
+    return Verdict(subject.case, verdict, judged, adjusted, reason, pairs, blocks, repeated)

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from hingeproof.bench import asked
-from hingeproof.bench.cases import cases, chosen
+from hingeproof.bench.cases import cases, chosen, too_large
 from hingeproof.bench.gate import Gate, Limits, Samples, Subject, Verdict, decide
+from hingeproof.bench.measure import memory_of
 from hingeproof.bench.records import BenchPlan, Case
 from hingeproof.bench.session import Session
 from hingeproof.bench.show import columns
@@ -103,16 +104,28 @@ def execute(
 ) -> tuple[list[GateRow], int]:
     """Run the gate, write its records, and return them with the exit code (without --strict). counted: by callgrind."""
     info = session.begin(plan, sys.argv[1:], kind="gate")
-    samples: dict[str, dict[str, Samples]] = {}
+    # three processes hold their arrays at once
+    large = {s.case.id: too_large(s.case, memory_of(s.case.device) // 3) for s in todo}
+    fits = [s for s in todo if not large[s.case.id]]
+    gate = Gate(base, head, limits, seed=plan.seed)
     if counted:
         from hingeproof.bench import instructions
 
-        verdicts = instructions.decide(todo, base, head)
+        verdicts = instructions.decide(fits, base, head)
     else:
-        verdicts, samples = decide(Gate(base, head, limits, seed=plan.seed), todo, _progress)
-    rows = [_row(v, base, head, samples.get("first", {}).get(v.case.id, Samples())) for v in verdicts]
-    pairs = [p for stage, found in samples.items() for case, s in found.items() for p in _pairs(stage, case, s)]
-    _write(session.directory / "pairs.jsonl", pairs)
+        try:
+            verdicts = decide(gate, fits, _progress)
+        finally:  # an interruption loses no block
+            _write(session.directory / "pairs.jsonl", _pairs(gate))
+    first = gate.stages[0] if gate.stages else {}
+    rows = [_row(v, base, head, first.get(v.case.id, Samples())) for v in verdicts]
+    rows += [
+        GateRow(
+            case=s.case.id, fields=s.case, base=base.text, head=head.text, verdict="not run", reason=large[s.case.id]
+        )
+        for s in todo
+        if large[s.case.id]
+    ]
     _write(session.directory / "records.jsonl", rows)
     session.write_info(msgspec.structs.replace(info, complete=True, cases=len(rows)))
     return rows, code_of(rows, strict=False)
@@ -127,8 +140,13 @@ def _write(path: Path, rows: Sequence[msgspec.Struct]) -> None:
     write(path, b"".join(msgspec.json.encode(r) + b"\n" for r in rows))
 
 
-def _pairs(stage: str, case: str, samples: Samples) -> list[PairRow]:
-    return [PairRow(case=case, stage=stage, pair=i, loops=samples.loops, blocks=p) for i, p in enumerate(samples.pairs)]
+def _pairs(gate: Gate) -> list[PairRow]:
+    return [
+        PairRow(case=case, stage=stage, pair=i, loops=samples.loops, blocks=pair)
+        for stage, found in zip(("first", "again"), gate.stages, strict=False)
+        for case, samples in found.items()
+        for i, pair in enumerate(samples.pairs)
+    ]
 
 
 def _row(v: Verdict, base: Side, head: Side, samples: Samples) -> GateRow:
@@ -155,7 +173,7 @@ def code_of(rows: Sequence[GateRow], *, strict: bool) -> int:
         return INVALID
     if "regression" in found:
         return FINDING
-    if not rows:
+    if found <= {"not run"}:
         return NOTHING
     return UNDECIDED if strict and "inconclusive" in found else GOOD
 

@@ -65,7 +65,7 @@ def test_certifying_beside_solving(benchmark: Any, n: int, d: int) -> None:
         found.append(svm.solve(X, y))
         walls.append(time.perf_counter() - began)
 
-    benchmark.pedantic(once, rounds=1 if n * d > 100_000 else 5, iterations=1)
+    benchmark.pedantic(once, rounds=1 if n * d > 100_000 else 15, iterations=1)
     note(benchmark, found, walls)
 
 

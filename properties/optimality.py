@@ -54,6 +54,11 @@ class Trial:
     problem: Problem
     theta: Sequence[fmpq]
 
+    @property
+    def C(self) -> fmpq:
+        """What one unit of the implementation's value costs: C over its own scale."""
+        return self.problem.C / self.batch.multiple
+
     @cached_property
     def scores(self) -> list[Vector]:
         return self.problem.scores(self.theta)
@@ -91,7 +96,8 @@ class Trial:
         """The loss at the exact scores."""
         p, arithmetic = self.problem, self.batch.arithmetic
         return [
-            evaluate(p.loss, p.params, row, label, arithmetic) for row, label in zip(self.scores, p.labels, strict=True)
+            evaluate(p.loss, p.params, row, label, arithmetic, None, self.batch.multiple)
+            for row, label in zip(self.scores, p.labels, strict=True)
         ]
 
     @cached_property
@@ -103,7 +109,7 @@ class Trial:
             if interval is None or not all(isinstance(x, fmpq) for x in (interval.low, interval.center, interval.high)):
                 return None
             ends.append((interval.low, interval.center, interval.high))
-        ridge, C = self.problem.ridge(self.theta), self.problem.C
+        ridge, C = self.problem.ridge(self.theta), self.C
         low, center, high = (ridge + C * sum(column, ZERO) for column in zip(*ends, strict=True))
         return low, center, high
 
@@ -113,7 +119,7 @@ class Trial:
         values = [v for v in self.values if isinstance(v, fmpq)]
         if len(values) < len(self.values):
             return None
-        return self.problem.ridge(self.theta) + self.problem.C * sum(values, ZERO)
+        return self.problem.ridge(self.theta) + self.C * sum(values, ZERO)
 
     @cached_property
     def moved(self) -> list[Evaluation]:
@@ -140,7 +146,7 @@ def trials(case: Case) -> list[tuple[Optimum, Trial]]:
     """The implementation at each certified optimum of its loss; called once a pass, whichever law asks first."""
     kept = case.pool.get("kept", {})
     if "trials" not in kept:
-        found = optima(case.loss, case.batch.params, case.pool["optimum"])
+        found = optima(case.loss, case.pool["settings"], case.pool["optimum"])
         kept["trials"] = [(o, Trial(case, o.problem, o.theta)) for o in found]
     return kept["trials"]  # type: ignore[no-any-return]
 
@@ -188,7 +194,7 @@ def optimum_is_least(case: Case) -> Judgement:
     """No point near the certified optimum has a lower objective, beyond the derived bound."""
     out = Judgement()
     drawn = [x for row in case.batch.rows for x in row if isinstance(x, fmpq) and x != 0] or [fmpq(1)]
-    for optimum in optima(case.loss, _defaults(case), case.pool["optimum"]):
+    for optimum in optima(case.loss, case.pool["settings"], case.pool["optimum"]):
         theta, step = optimum.theta, _step(drawn)
         # Hypothesis' own numbers, cut to signs and eighths, are the direction
         along = [fmpq(round(to_float(x) * 8) % 33 - 16, 16) for x in (drawn * len(theta))[: len(theta)]]
@@ -218,11 +224,6 @@ def _step(drawn: list[fmpq]) -> fmpq:
     return fmpq(1, 1 << (int(abs(drawn[-1]) * 16) % 10))
 
 
-def _defaults(case: Case) -> dict[str, fmpq]:
-    """The parameters of the plain batch of this pass: each set would be a problem of its own."""
-    return dict(case.pool["defaults"])
-
-
 @dataclass(frozen=True)
 class Sample:
     """One sample at the optimum: what its gradient may be, the certificate's multipliers, what was answered."""
@@ -245,7 +246,7 @@ def _samples(optimum: Optimum, trial: Trial) -> list[Sample]:
     for i, (e, dual, got) in enumerate(rows):
         allowed = e.sub_gradients(fmpq(1), 0)
         if allowed is not None and in_range(allowed, trial.batch.format.largest):
-            out.append(Sample(i, e, allowed, [v / trial.problem.C for v in dual], got))
+            out.append(Sample(i, e, allowed, [v / trial.C for v in dual], got))
     return out
 
 
@@ -260,7 +261,7 @@ def stationary_at_optimum(case: Case) -> Judgement:
     out = Judgement()
     for optimum, trial in trials(case):
         problem, batch = trial.problem, trial.batch
-        used: list[Vector] = [[v / problem.C for v in row] for row in optimum.duals]
+        used: list[Vector] = [[v / trial.C for v in row] for row in optimum.duals]
         slack = [[ZERO] * len(row) for row in used]
         for s in _samples(optimum, trial):
             out.judged += 1
@@ -280,11 +281,11 @@ def stationary_at_optimum(case: Case) -> Judgement:
                 used[s.index] = got
                 hull = s.allowed.hull()
                 slack[s.index] = [box + hi - lo for box, (lo, hi) in zip(s.allowed.box, hull, strict=True)]
-        total = [problem.C * v for v in problem.pull(used)]
+        total = [trial.C * v for v in problem.pull(used)]
         total = [
             v + (t if j < problem.ridged else ZERO) for j, (v, t) in enumerate(zip(total, optimum.theta, strict=True))
         ]
-        room = _pull_sizes(problem, slack)
+        room = [trial.C * v for v in _pull_sizes(problem, slack)]
         for v, r in zip(total, room, strict=True):
             out.measure(abs(v), r, batch.format.ulp(fmpq(1)))
         if out.failure is None and any(abs(v) > r for v, r in zip(total, room, strict=True)):
@@ -300,12 +301,12 @@ def stationary_at_optimum(case: Case) -> Judgement:
 
 
 def _pull_sizes(problem: Problem, slack: list[Vector]) -> Vector:
-    """C Σ |x_i| slack_i."""
+    """Σ |x_i| slack_i."""
     out = [ZERO] * problem.size
     for lines, row in zip(problem.features, slack, strict=True):
         for line, r in zip(lines, row, strict=True):
             if r:
-                out = [o + problem.C * abs(x) * r for o, x in zip(out, line, strict=True)]
+                out = [o + abs(x) * r for o, x in zip(out, line, strict=True)]
     return out
 
 
@@ -366,15 +367,17 @@ def fenchel_young(case: Case) -> Judgement:
         if not in_range(allowed, batch.format.largest) or not isinstance(got, fmpq) or not isinstance(g, fmpq):
             continue
         out.judged += 1
-        h = g / (a * c)
-        slip = allowed.box[k] / abs(c)
+        # the loss itself: what is answered, over the implementation's own scale
+        s = batch.multiple
+        h = g / (a * c * s)
+        slip = allowed.box[k] / abs(c * s)
         ends = t.phi.slope_hull(t.z - t.error, t.z + t.error)
         inside = min(max(h, ends[0]), ends[1])  # rounding may leave the domain of φ*, where it is infinite
         conjugate = t.phi.conjugate(inside)
         assert conjugate is not None
-        gap = got + conjugate - t.z * h
+        gap = got / s + conjugate - t.z * h
         # the value's bound; h is off by its own error, and 0 ≤ φ(z) + φ*(u) − z u ≤ |u − h| 2e for u ∈ ∂φ(z ± e)
-        allowed_gap = interval.bound + abs(t.z) * (abs(h - inside) + slip) + slip * (t.error + _reach(t))
+        allowed_gap = interval.bound / s + abs(t.z) * (abs(h - inside) + slip) + slip * (t.error + _reach(t))
         allowed_gap += 2 * t.error * (ends[1] - ends[0])
         out.measure(abs(gap), allowed_gap, batch.format.ulp(fmpq(1)))
         if abs(gap) > allowed_gap or abs(h - inside) > slip:
@@ -407,15 +410,11 @@ STEPS, CONVERGED, SMOOTH = 2_000, 1e-3, 1e-8
 def training(case: Case) -> Judgement:
     """Trained by its framework's own optimiser it ends near the certified optimum, or its row says not reached, never below."""
     out = Judgement()
-    train = case.pool.get("train")
-    if train is None:
-        out.leave_out("no optimiser for this framework is installed")
-        return out
     optimum, trial = trials(case)[-1]
     problem = optimum.problem
     smooth = problem.loss.aggregate == "sum" and all(p.smoothness is not None for p in problem.loss.shapes.values())
     try:
-        path = train(case.subject.implementation, trial.batch, Data.of(problem), STEPS, smooth)
+        path = case.pool["train"](case.subject.implementation, trial.batch, Data.of(problem, trial.C), STEPS, smooth)
     except Exception as error:  # as in Case.call: what an implementation raises is the finding
         if ours(error):
             raise
@@ -452,12 +451,12 @@ class Data:
     vector: bool
 
     @classmethod
-    def of(cls, problem: Problem) -> Data:
+    def of(cls, problem: Problem, C: fmpq) -> Data:
         table = [[[to_float(x) for x in line] for line in rows] for rows in problem.features]
         base = [[to_float(x) for x in row] for row in problem.base]
         ridge = [float(j < problem.ridged) for j in range(problem.size)]
         margins = problem.loss.margins
         return cls(
-            np.array(table), np.array(base), np.array(ridge), to_float(problem.C), len(margins.inputs),
+            np.array(table), np.array(base), np.array(ridge), to_float(C), len(margins.inputs),
             margins.row == "vector",
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from hingeproof.figures import Curve, History, Line, SvmPicture, UlpError
+from hingeproof.figures import Curve, History, Line, SvmPicture, Training, UlpError
 from hingeproof.reports import svg
 from hingeproof.reports.svg import Scale, short
 from hingeproof.reports.timings import Timing, interval, seconds
@@ -108,13 +108,13 @@ def _band(record: UlpError, y: Scale, left: float, step: float) -> str:
             start, end = (i, i + 1) if forth else (i + 1, i)
             out.append((height, left + start * step, left + end * step))
     d, last = f"M{short(out[0][1])} {out[0][0]}", out[0][0]
-    for place, (height, _, end) in enumerate(out):
+    for place, (height, _, reach) in enumerate(out):
         if height != last:
             d += f"V{height}"
             last = height
         follows = out[place + 1][0] if place + 1 < len(out) else None
         if follows != height:
-            d += f"H{short(end)}"
+            d += f"H{short(reach)}"
     return d + "Z"
 
 
@@ -192,11 +192,38 @@ def _ends(line: Line, level: float, x: Scale, y: Scale) -> list[svg.Point]:
     if not norm or not math.isfinite(norm) or not math.isfinite(b):
         return []
     # through the point of the line nearest the picture's middle, as far as the picture is wide in each direction
+    u1, u2 = w1 / norm, w2 / norm
     middle = ((x.low + x.high) / 2, (y.low + y.high) / 2)
-    away = (w1 * middle[0] + w2 * middle[1] + b) / norm**2
-    foot = (middle[0] - w1 * away, middle[1] - w2 * away)
-    far = 2 * (x.high - x.low + y.high - y.low) / norm
-    return [(x(foot[0] + s * -w2 * far), y(foot[1] + s * w1 * far)) for s in (-1, 1)]
+    away = u1 * middle[0] + u2 * middle[1] + b / norm
+    far = 2 * (x.high - x.low + y.high - y.low)
+    if abs(away) > 10 * far:
+        return []  # nowhere near the picture
+    foot = (middle[0] - u1 * away, middle[1] - u2 * away)
+    return [(x(foot[0] - s * u2 * far), y(foot[1] + s * u1 * far)) for s in (-1, 1)]
+
+
+def training(record: Training) -> str:
+    """Return the sub-optimality against steps, both logarithmic, and the share of the margin reached."""
+    width, height, top, bottom, left, right = 560, 180, 22, 150, 48, 545
+    steps = [math.log10(max(s, 1)) for s in record.steps]
+    found = [v for v in record.suboptimality if v > 0 and math.isfinite(v)]
+    floor = math.log10(min(found)) - 0.5 if found else -16.0
+    levels = [math.log10(v) if v > 0 and math.isfinite(v) else floor for v in record.suboptimality]
+    x = Scale(min(steps), max(steps), left, right)
+    y = Scale(min(levels), max(levels), bottom, top)
+    parts = [
+        svg.text(left, 13, "log₁₀ of the relative sub-optimality (line); share of the margin (dashed, 0 to 1)", "b")
+    ]
+    parts += svg.axes(x, y, (left, top, right, bottom))
+    parts.append(svg.text(right, height - 2, "log₁₀ of the step", anchor="e"))
+    parts.append(svg.line([(x(s), y(v)) for s, v in zip(steps, levels, strict=True)], "c1"))
+    share = Scale(0.0, 1.0, bottom, top)
+    margin = [(x(s), share(min(m, 1.0))) for s, m in zip(steps, record.margin, strict=True) if m is not None]
+    if len(margin) > 1:
+        parts.append(svg.line(margin, "c2"))
+    last = record.suboptimality[-1]
+    words = f"{record.title}, {record.optimiser}: relative sub-optimality {last:.3g} after {record.steps[-1]:,} steps"
+    return svg.figure(width, height, words, parts)
 
 
 def timings(rows: Sequence[Timing]) -> str:

@@ -19,7 +19,16 @@ from hingeproof.reports.load import Told, sentence
 from hingeproof.reports.markdown import tensor_lines
 from hingeproof.reports.page import SIGNS
 from hingeproof.reports.summary import Finding, Selection, Summary
-from hingeproof.reports.tables import diff_sentence, diff_tables, points, run_tables, timing_table, versions
+from hingeproof.reports.tables import (
+    diff_sentence,
+    diff_tables,
+    gate_table,
+    pair_tables,
+    points,
+    run_tables,
+    timing_table,
+    versions,
+)
 from hingeproof.reports.text import names, number, one_line, visible
 
 if TYPE_CHECKING:
@@ -74,7 +83,9 @@ def _hash(text: str) -> str:
 # -- one run or several ----------------------------------------------------------------------------------------
 
 
-def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, home: str = "") -> str:
+def of_runs(
+    told: Sequence[Told], statements: Mapping[str, str], *, home: str = "", heading: str = "hingeproof report"
+) -> str:
     """Return the page of one run or several."""
     verified = [run for run in told if run.info is not None]
     several = len(told) > 1
@@ -87,7 +98,9 @@ def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, home: str = 
     matrices = [_matrix(place, run.name if several else "", run.summary)
                 for place, run in enumerate(verified) if run.summary.rows]  # fmt: skip
     tables = run_tables([(run.verified, run.summary) for run in verified])
+    tables += pair_tables([pair for run in verified for pair in run.pairs])
     tables += [timing_table(run.timings) for run in told if run.timings]
+    tables += [gate_table(run.gates) for run in told if run.gates]
     figures = _figures(told)
     environments = [(run.name, sorted(_environment(run).items())) for run in told]
     sections = [
@@ -100,7 +113,7 @@ def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, home: str = 
     ]
     return page(
         title=f"hingeproof: {sentence(told[0])}" if not several else f"hingeproof: {len(told)} runs",
-        heading="hingeproof report",
+        heading=heading,
         home=home,
         verdicts=[_verdict(run) for run in told],
         sections=sections,
@@ -132,6 +145,8 @@ def _verdict(run: Told) -> dict[str, Any]:
         facts = [f"{run.name} · {counts}", versions(info)]
         for name, count in sorted(info.missing.items()):
             facts.append(f"{name} is not installed: {number(count, 'check')} did not run")
+    if run.kind == "gate":
+        state = "bad" if run.exit_code else "good"
     sign = {"bad": "✗", "good": "✓", "open": "?" if run.info is not None else "⏱"}[state]
     return {"state": state, "sign": sign, "sentence": sentence(run), "facts": [fact for fact in facts if fact]}
 
@@ -161,7 +176,7 @@ def _matrix(place: int, name: str, summary: Summary) -> dict[str, Any]:
                     "verdict": cell.worst,
                     "text": sign.sign if quiet else f"{sign.sign} {count:,}",
                     "anchor": anchors.get((row.implementation, row.loss, group), ""),
-                    "label": f"{count:,} {sign.word}: {row.implementation}, {group}",
+                    "label": f"{sign.word}: {row.implementation}, {group}",
                 }
             )
         bad = (row.implementation, row.loss) in guilty
@@ -276,6 +291,17 @@ def _figures(told: Sequence[Told]) -> list[dict[str, Any]]:
             "open": True,
         },
         {
+            "key": "training",
+            "title": "Training against the certified optimum",
+            "note": "How far above the certified optimum a framework's own optimiser is, and the margin it reached.",
+            "pictures": [
+                (charts.training(r), r.title, [f"{r.optimiser}: {r.check}"])
+                for r in records
+                if isinstance(r, Training) and r.steps
+            ],
+            "open": False,
+        },
+        {
             "key": "times",
             "title": "Timings against the roof",
             "note": "Median of blocks with its 99 % interval. The dashed mark is the roof: the time that copying the "
@@ -300,7 +326,9 @@ def _key(figure: Figure) -> tuple[str, ...]:
         return ("curve", figure.loss, str(figure.label))
     if isinstance(figure, UlpError):
         return ("ulp", figure.implementation, figure.loss, str(figure.low), str(figure.high))
-    return (type(figure).__name__, figure.check if isinstance(figure, Training) else figure.name)
+    if isinstance(figure, Training):
+        return ("training", figure.check, figure.title)
+    return (type(figure).__name__, figure.name)
 
 
 Item = tuple[str, str, list[str]]

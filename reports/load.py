@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ import msgspec
 from rich.console import Console
 
 from hingeproof.figures import Figure
-from hingeproof.records import Record, RunInfo
-from hingeproof.reports import read, terminal, timings
+from hingeproof.records import Pair, Record, RunInfo
+from hingeproof.reports import pairs, read, terminal, timings
 from hingeproof.reports.compare import Difference, compare
 from hingeproof.reports.summary import EXIT_GOOD, EXIT_NOTHING, Summary, exit_code, summarise
 
-TIMED = ("bench", "gate")
+EXIT_INVALID, EXIT_REGRESSION = 4, 1
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +28,10 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     info: RunInfo | None = None
     summary: Summary
     timed: timings.Info | None = None
+    gates: tuple[timings.Gate, ...] = ()
     timings: tuple[timings.Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
+    pairs: tuple[Pair, ...] = ()
     exit_code: int = EXIT_GOOD
 
     @property
@@ -42,6 +45,16 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         return read.records(self.directory, self.verified)
 
 
+def _of_gates(rows: Sequence[timings.Gate]) -> int:
+    """Return the gate's own exit code."""
+    found = {row.verdict for row in rows}
+    if "invalid" in found:
+        return EXIT_INVALID
+    if "regression" in found:
+        return EXIT_REGRESSION
+    return EXIT_NOTHING if found <= {"not run"} else EXIT_GOOD
+
+
 class _Kind(msgspec.Struct):
     kind: str = "verify"
 
@@ -50,8 +63,14 @@ def run(directory: Path, *, summarised: bool = True) -> Told:
     """Return the run in a directory; `summarised=False` leaves its records unread. Raises: UnreadableRunError."""
     name = directory.resolve().name
     kind = _kind(directory)
-    if kind in TIMED:
-        timed, rows = timings.read(directory)
+    if kind == "gate":
+        timed, gates = timings.read(directory, timings.Gate)
+        return Told(
+            name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, gates=tuple(gates),
+            exit_code=_of_gates(gates),
+        )  # fmt: skip
+    if kind == "bench":
+        timed, rows = timings.read(directory, timings.Timing)
         code = EXIT_GOOD if any(row.status == "measured" for row in rows) else EXIT_NOTHING
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, timings=tuple(rows),
@@ -63,7 +82,7 @@ def run(directory: Path, *, summarised: bool = True) -> Told:
     summary = summarise(info, read.records(directory, info))
     return Told(
         name=name, directory=directory, kind=kind, info=info, summary=summary, figures=figures(directory),
-        exit_code=summary.exit_code,
+        pairs=pairs.read(directory), exit_code=summary.exit_code,
     )  # fmt: skip
 
 
@@ -153,6 +172,10 @@ def sentence(told: Told) -> str:
     """Return the verdict on a run in one sentence."""
     if told.info is not None:
         return terminal.verdict_sentence(told.info, told.summary)
+    if told.kind == "gate":
+        counts = Counter(row.verdict for row in told.gates)
+        sides = next((f"{row.base} → {row.head}: " for row in told.gates), "")
+        return f"{sides}{', '.join(f'{count:,} {verdict}' for verdict, count in sorted(counts.items())) or 'no case'}."
     count = sum(row.status == "measured" for row in told.timings)
     other = len(told.timings) - count
     begin = "" if told.timed is None or told.timed.complete else "The run is not complete; so far "
@@ -163,14 +186,15 @@ def to_terminal(told: Told, statements: Mapping[str, str], console: Console) -> 
     """Write the report of one run."""
     if told.info is not None:
         terminal.render_summary(told.info, told.summary, statements, console)
+        pairs.render(told.pairs, console)
         return
     from hingeproof.reports.page import Page
-    from hingeproof.reports.tables import timing_table
+    from hingeproof.reports.tables import gate_table, timing_table
     from hingeproof.reports.terminal_diff import write_table
 
     page = Page(console)
     page.paragraph(sentence(told), style="bold")
-    write_table(page, timing_table(told.timings))
+    write_table(page, gate_table(told.gates) if told.kind == "gate" else timing_table(told.timings))
 
 
 def as_data(told: Sequence[Told]) -> dict[str, Any]:
@@ -189,6 +213,7 @@ def as_data(told: Sequence[Told]) -> dict[str, Any]:
                      "seconds": timings.interval(row.calls), "ratio": timings.interval(row.ratios)}
                     for row in run.timings
                 ],
+                "gates": run.gates,
             }
             for run in told
         ]
@@ -196,7 +221,8 @@ def as_data(told: Sequence[Told]) -> dict[str, Any]:
 
 
 _NOTHING = Summary(
-    verdicts={}, frameworks={}, groups=(), rows=(), findings=(), more_findings={}, selections=(), conventions=(), notes=(),
-    unsupported=(), undecided=(), known=(), thin=(), implementations=(), without_gradients=(), not_run=0,
+    verdicts={}, frameworks={}, groups=(), rows=(), findings=(), more_findings={}, selections=(), conventions=(),
+    notes=(), unsupported=(), undecided=(), known=(), thin=(), implementations=(), without_gradients=(), worst_ulp={},
+    not_run=0,
     exit_code=exit_code({}, strict=False),
 )  # fmt: skip

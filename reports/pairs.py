@@ -13,6 +13,10 @@ from hingeproof.reports.page import Page
 from hingeproof.reports.text import one_line
 
 MODES_SHOWN = 8
+NOTE = (
+    "identical: pairs alike bit for bit; NaN/inf, gradient: pairs of which only one is finite somewhere, or which "
+    "choose different sub-gradients at a kink or tie"
+)
 
 
 def read(directory: Path) -> tuple[Pair, ...]:
@@ -37,6 +41,15 @@ def _implementations(page: Page, pairs: Sequence[Pair]) -> None:
     if not pairs:
         return
     page.heading("Same loss, same inputs, different implementations (pairs; all of them in pairs.jsonl)")
+    head, rows = by_loss(pairs)
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    widths.append(max(page.width - sum(widths) - len(widths), 12))
+    page.table(head, [[(cell, "") for cell in row] for row in rows], widths)
+    page.paragraph(NOTE, style="dim")
+
+
+def by_loss(pairs: Sequence[Pair]) -> tuple[list[str], list[list[str]]]:
+    """Return a table's head and its rows, one a loss."""
     rows = []
     for loss in sorted({p.loss for p in pairs}):
         members = [p for p in pairs if p.loss == loss]
@@ -50,22 +63,19 @@ def _implementations(page: Page, pairs: Sequence[Pair]) -> None:
                 str(sum(p.selected_differently > 0 for p in members) or "-"), where,
             ]
         )  # fmt: skip
-    head = ["loss", "impls", "identical", "max ulp", "NaN/inf", "gradient", "largest difference between"]
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
-    widths.append(max(page.width - sum(widths) - len(widths), 12))
-    page.table(head, [[(cell, "") for cell in row] for row in rows], widths)
-    page.paragraph(
-        "identical: pairs alike bit for bit; NaN/inf, gradient: pairs of which only one is finite somewhere, or which "
-        "choose different sub-gradients at a kink or tie",
-        style="dim",
+    return ["loss", "impls", "identical", "max ulp", "NaN/inf", "gradient", "largest difference between"], rows
+
+
+def different_modes(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the pairs of modes that choose other sub-gradients, or of which one has no number."""
+    return sorted(
+        (p for p in pairs if p.selected_differently or p.not_finite), key=lambda p: (p.second_mode, p.first, p.dtype)
     )
 
 
 def _modes(page: Page, pairs: Sequence[Pair]) -> None:
     """What a mode answers differently from eager: another sub-gradient, or a number where the other has none."""
-    found = sorted(
-        (p for p in pairs if p.selected_differently or p.not_finite), key=lambda p: (p.second_mode, p.first, p.dtype)
-    )
+    found = different_modes(pairs)
     if not found:
         return
     page.heading(f"Modes that differ from eager at the same inputs ({len(found)} of {len(pairs)})")

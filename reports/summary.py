@@ -78,6 +78,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the reports say, as data. What is undecided as thin stands in `thin` alone.
 
     findings: the first 5,000 of each verdict; `more_findings` counts the others by law.
+    worst_ulp: the largest error of the values themselves, by implementation.
     """
 
     verdicts: dict[Verdict, int]
@@ -95,6 +96,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     thin: tuple[Shared, ...]
     implementations: tuple[str, ...]
     without_gradients: tuple[str, ...]
+    worst_ulp: dict[str, float]
     not_run: int
     exit_code: int
 
@@ -168,7 +170,8 @@ class _Found:
 
     def finding(self) -> Finding:
         laws, groups = columns(self.laws, 2)
-        return Finding(self.record, laws, groups, *columns(self.where, 3), self.checks)
+        dtypes, devices, modes = columns(self.where, 3)
+        return Finding(self.record, laws, groups, dtypes, devices, modes, self.checks)
 
 
 def columns(rows: Iterable[tuple[str, ...]], count: int) -> tuple[tuple[str, ...], ...]:
@@ -195,6 +198,7 @@ class Tally:
         self.known: _Texts = {}
         self.thin: _Texts = {}
         self.not_run = 0
+        self.worst_ulp: dict[str, float] = {}
         self.kept: dict[Verdict, int] = {}
         self.beyond: set[int] = set()
         self.more: dict[str, int] = {}
@@ -206,6 +210,8 @@ class Tally:
         if counts is None:
             counts = self.cells[key] = {}
         counts[verdict] = counts.get(verdict, 0) + 1
+        if r.worst_ulp is not None and r.group == "value" and r.worst_ulp > self.worst_ulp.get(r.implementation, -1.0):
+            self.worst_ulp[r.implementation] = r.worst_ulp
         if r.selection:
             self._selected(r)
         if r.convention:
@@ -289,6 +295,7 @@ class Tally:
             thin=_shared(self.thin),
             implementations=implementations,
             without_gradients=tuple(name for name in implementations if name not in with_gradient),
+            worst_ulp=dict(sorted(self.worst_ulp.items())),
             not_run=self.not_run,
             exit_code=exit_code(verdicts, strict=info.plan.strict),
         )

@@ -8,11 +8,12 @@ from typing import Literal
 
 import msgspec
 
-from hingeproof.records import RunInfo, Verdict
+from hingeproof.records import Pair, RunInfo, Verdict
+from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
 from hingeproof.reports.summary import FINDINGS, Selection, Shared, Summary
 from hingeproof.reports.text import names, number, one_line
-from hingeproof.reports.timings import Timing, interval, seconds
+from hingeproof.reports.timings import Gate, Timing, interval, seconds
 
 State = Literal["", "bad", "good", "open"]
 REASON = 240  # characters of a reason: it may be a whole exception
@@ -63,6 +64,7 @@ def run_tables(runs: Sequence[tuple[RunInfo, Summary]]) -> list[Table]:
 
     made = [
         kink_table(runs),
+        shared("notes", "Measured, not judged", "notes"),
         shared("conventions", "Conventions: documented or chosen, not failures", "conventions"),
         shared("known", "Known deviations", "known"),
         shared("undecided", "Undecided", "undecided"),
@@ -96,7 +98,7 @@ def kink_table(runs: Sequence[tuple[RunInfo, Summary]]) -> Table:
         alike.setdefault((s.framework, version, *cells), []).append(s)
     everyone = {s.implementation for _, s in selections}
     lines = [
-        Line((framework, version, ", ".join(names([m.implementation for m in members], everyone, at_most=8)), *cells))
+        Line((framework, version, ", ".join(_names([m.implementation for m in members], everyone)), *cells))
         for (framework, version, *cells), members in sorted(alike.items())
     ]
     return Table(
@@ -109,11 +111,53 @@ def kink_table(runs: Sequence[tuple[RunInfo, Summary]]) -> Table:
     )
 
 
+def _names(members: Sequence[str], everyone: set[str]) -> list[str]:
+    """Return names in full; `numpy.* (13)` only where all of a namespace are meant."""
+    short = names(members, everyone, at_most=len(members))
+    if not any(" of " in name for name in short):
+        return short
+    return [one_line(name) for name in sorted(set(members))]
+
+
 def points(seen: dict[str, int] | Iterable[str]) -> str:
     """Return the points of the interval that were seen, in order: `0, ½`."""
     order = ("0", "1/2", "1")
     known = sorted(seen, key=lambda p: (order.index(p) if p in order else 9, p))
     return ", ".join("½" if p == "1/2" else p for p in known)
+
+
+def pair_tables(found: Sequence[Pair]) -> list[Table]:
+    """Return implementations of one loss beside one another, and modes that differ from eager."""
+    seen = [p for p in found if p.samples]
+    implementations = [p for p in seen if p.kind == "implementations"]
+    modes = pairs.different_modes(p for p in seen if p.kind == "modes")
+    made = []
+    if implementations:
+        head, rows = pairs.by_loss(implementations)
+        lines = tuple(Line(tuple(row)) for row in rows)
+        title = "Same loss, same inputs, different implementations"
+        made.append(Table(key="pairs", title=title, head=tuple(head), lines=lines, note=pairs.NOTE, folded=True))
+    if modes:
+        made.append(
+            Table(
+                key="modes",
+                title="Modes that differ from eager at the same inputs",
+                head=("implementation", "dtype", "mode", "other sub-gradient", "not finite", "at", "eager", "the mode"),
+                lines=tuple(
+                    Line(
+                        (
+                            p.first, p.dtype, p.second_mode, f"{p.selected_differently:,} of {p.samples:,}",
+                            f"{p.not_finite:,}",
+                            ", ".join(f"{n} {v}" for n, v in p.selection.items() if n not in ("first", "second")),
+                            p.selection.get("first", ""), p.selection.get("second", ""),
+                        )
+                    )
+                    for p in modes
+                ),
+                folded=True,
+            )
+        )  # fmt: skip
+    return made
 
 
 # -- two runs ------------------------------------------------------------------------------------------------
@@ -157,11 +201,13 @@ def diff_sentence(d: Difference) -> str:
         parts.append(f"{number(len(d.selections), 'kink selection')} changed")
     explained = [change for change in d.changes if change.kind == "newly_failing" and change.explained_by]
     sentence = "; ".join(parts)
-    if explained or any(s.explained_by for s in d.selections):
-        by = {name for change in (*explained, *d.selections) for name in change.explained_by}
-        what = [f"{fact.name} {fact.base or 'absent'} → {fact.head or 'absent'}" for fact in d.environment]
-        told = [text for fact, text in zip(d.environment, what, strict=True) if fact.name in by]
-        sentence += f" ({', '.join(told)} may explain it)"
+    by = {name for change in explained for name in change.explained_by}
+    by |= {name for selected in d.selections for name in selected.explained_by}
+    facts = [
+        f"{fact.name} {fact.base or 'absent'} → {fact.head or 'absent'}" for fact in d.environment if fact.name in by
+    ]
+    if facts:
+        sentence += f" ({', '.join(facts)} may explain it)"
     return f"{begin}{sentence}."
 
 
@@ -239,6 +285,33 @@ def timing_table(rows: Iterable[Timing]) -> Table:
         head=("implementation", "case", "median", "99 % interval", "of the roof"),
         lines=tuple(_timed(row) for row in rows),
     )
+
+
+def gate_table(rows: Iterable[Gate]) -> Table:
+    """Return one line a case of the paired gate, regressions first."""
+    order = ("regression", "invalid", "inconclusive")
+    ranked = sorted(rows, key=lambda r: (order.index(r.verdict) if r.verdict in order else len(order), r.case))
+    return Table(
+        key="gate",
+        title="Paired gate",
+        head=("case", "verdict", "change", "99 % interval", "noise floor", "reason"),
+        lines=tuple(
+            Line(
+                (
+                    r.case, r.verdict, _percent(r.effect),
+                    "" if r.low is None or r.high is None else f"{_percent(r.low)} … {_percent(r.high)}",
+                    "" if r.floor is None else f"{r.floor:.1%}", one_line(r.reason),
+                ),
+                "bad" if r.verdict in ("regression", "invalid") else "open" if r.verdict == "inconclusive" else "",
+            )
+            for r in ranked
+        ),
+        note="Base and head were run interleaved, in fresh processes; the noise floor is that of base against itself.",
+    )  # fmt: skip
+
+
+def _percent(change: float | None) -> str:
+    return "" if change is None else f"{change * 100:+.1f} %"
 
 
 def _timed(row: Timing) -> Line:

@@ -14,8 +14,8 @@ from hingeproof.reports.summary import FINDINGS, Cell, Row, Selection, Shared, S
 from hingeproof.reports.text import names, number, one_line, shorten
 
 EXTRAS = (
-    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx",
-    "tensorflow", "paddle",
+    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx", "tensorflow",
+    "paddle",
 )  # fmt: skip
 REASON = 240  # characters of a reason: it may be a whole exception
 CELL = 4  # columns for a sign and a count

@@ -149,7 +149,9 @@ def test_a_page_shows_200_witnesses_and_counts_the_rest_with_a_command() -> None
 
 def test_a_cell_leads_to_its_witness() -> None:
     page = html.of_runs([told(everything())], STATEMENTS)
-    found = re.search(r'<td class="fail"><a href="#(f0-\d+)" aria-label="4 failed: torch.nn.MultiMarginLoss', page)
+    found = re.search(
+        r'<td class="fail"><a href="#(f0-\d+)">✗ 4<span class="sr"> failed: torch.nn.MultiMarginLoss', page
+    )
     assert found is not None
     at = page.index(f'id="{found[1]}"')
     assert "torch.nn.MultiMarginLoss" in page[at : at + 300]

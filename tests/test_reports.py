@@ -162,9 +162,9 @@ def test_nothing_judged() -> None:
 
 
 def test_missing_frameworks_are_named_with_what_to_do() -> None:
-    text = " ".join(rendered(good(), info(missing={"torch": 214, "cupy": 1})).split())
+    text = " ".join(rendered(good(), info(missing={"torch": 214, "mindspore": 1})).split())
     assert "torch is not installed: its 214 checks did not run (pip install 'hingeproof[torch]')" in text
-    assert "cupy is not installed: its 1 check did not run (pip install cupy)" in text
+    assert "mindspore is not installed: its 1 check did not run (pip install mindspore)" in text
 
 
 def test_a_finding_has_all_that_one_needs_to_see_it_again() -> None:

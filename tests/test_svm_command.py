@@ -128,6 +128,12 @@ TROUBLE: list[tuple[str | bytes, tuple[str, ...], str]] = [
     ("a,y\n1,0\n2,1\n", ("--C", "-1"), "C is -1: it must be above 0"),
     ("a,y\n1,0\n2,1\n", ("--loss", "hing"), "did you mean hinge"),
     ("a,y\n1,0\n2,1\n", ("--plot", "p.svg"), "--plot draws binary problems with d = 2"),
+    ("a,y\n1,0\n2,1\n", ("--C", "1e400"), "C is 1e400: it must lie between 1e-200 and 1e200"),
+    ("a,y\n1,0\n2,1\n", ("--C", "1e999999999999"), "it must lie between 1e-200 and 1e200"),
+    ("a,y\n1,0\n2,1\n", ("--C", "nan"), "C 'nan' is not a number"),
+    ("a,y\n1,0\n2,1\n", ("--time-limit", "-1"), "it must be at least 0 seconds"),
+    ("a,y\n1,0\n2,1\n", ("--certificate", "none/c.json"), "none/c.json: there is no such directory"),
+    ("a,b,y\n1,0,0\n2,1e308,1\n", (), "row 1, column 1: 1e+308 is above 2^500"),
 ]  # fmt: skip
 
 
@@ -140,6 +146,29 @@ def test_trouble_is_one_line_and_2(
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1 1:1 3:nan", "row 2, column 3: 'nan' is not a finite number"),
+        ("1 0:1", "row 2, column '0': not an index from 1"),
+        ("1 2:1 2:3", "row 2, column 2: stands there twice"),
+        ("1 99999999999:1", "row 2, column 99999999999: more than 10,000,000 columns"),
+        ("x 1:1", "row 2, label: 'x' is not a number"),
+    ],
+)
+def test_libsvm_trouble(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("d.libsvm").write_text(f"-1 1:2\n{line}\n")
+    assert call("solve", "d.libsvm") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_cannot_be_drawn_costs_no_certificate(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("line.csv").write_text("a,y\n1,0\n2,1\n")
+    assert call("solve", "line.csv", "--plot", "p.svg", "--certificate", "c.json") == 2
+    assert capsys.readouterr().out.startswith("exact: ")
+    assert call("check", "c.json", "line.csv") == 0
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet", "none.xyz", "sklearn:wine", "sklearn:iris:0-9"])

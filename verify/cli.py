@@ -36,6 +36,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(history, name="history")
 app.command()(reporting.report)
 app.command()(reporting.diff)
+app.command()(reporting.publish)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from hingeproof.figures import Figure, Training
+from hingeproof.figures import Curve, Figure, SvmPicture, UlpError
 from hingeproof.journal import Journal
 from hingeproof.journal import write as write_whole
 from hingeproof.records import RunInfo
@@ -23,19 +23,18 @@ def write(journal: Journal, info: RunInfo) -> None:
     from hingeproof.curves import curves
     from hingeproof.table import implementations
 
-    figures = _trainings(journal)  # written with the verdicts
-    figures += curves(i.loss for i in implementations(info.plan).values())
+    figures: list[Figure] = list(curves(i.loss for i in implementations(info.plan).values()))
     if info.plan.profile in ENVELOPES:
         figures += _envelopes(journal)
-    data = b"".join(msgspec.json.encode(figure) + b"\n" for figure in figures)
-    write_whole(journal.directory / "figures.jsonl", data)
-
-
-def _trainings(journal: Journal) -> list[Figure]:
     path = journal.directory / "figures.jsonl"
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    found = [msgspec.json.decode(line, type=Figure) for line in lines]
-    return [figure for figure in found if isinstance(figure, Training)]
+    kept = [line for line in path.read_bytes().splitlines() if line and not _ours(line)] if path.exists() else []
+    lines = [*kept, *(msgspec.json.encode(figure) for figure in figures)]
+    write_whole(path, b"".join(line + b"\n" for line in lines))
+
+
+def _ours(line: bytes) -> bool:
+    """Whether a figure is of a kind that is drawn here; laws write others."""
+    return isinstance(msgspec.json.decode(line, type=Figure), Curve | SvmPicture | UlpError)
 
 
 def _envelopes(journal: Journal) -> list[Figure]:

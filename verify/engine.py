@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import hypothesis
@@ -17,6 +17,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
 from hingeproof.backends import COMPILED, backend, subject
+from hingeproof.backends.training import descend
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.deviations import applies, kind_of
 from hingeproof.figures import Training
@@ -159,8 +160,9 @@ class Pass:
             "reference": lru_cache(maxsize=None)(self._reference),
             "cross_entropy": self.backing.cross_entropy,
             "optimum": _optimum,
-            "defaults": self.spec.parameter_sets[0],
-            "train": getattr(self.backing, "train", None),
+            # the defaults, and another setting where it is no compilation of its own
+            "settings": (self.spec.parameter_sets * 2)[:2] if not self.spec.few else self.spec.parameter_sets[:1] * 2,
+            "train": getattr(self.backing, "train", None) or partial(descend, self.backing.subject),
             "kept": {},  # what laws that are judged once share
         }
 

@@ -83,6 +83,20 @@ class SvmPicture(msgspec.Struct, frozen=True, kw_only=True, tag="svm"):
     facts: dict[str, str] = {}
 
 
+class Training(msgspec.Struct, frozen=True, kw_only=True, tag="training"):
+    """Training on a problem whose optimum is certified.
+
+    suboptimality: (P(w) − P*)/|P*|, exact before it is rounded. margin: 1/‖w‖ over that of the optimum, None for w = 0.
+    """
+
+    check: str
+    title: str
+    optimiser: str
+    steps: list[int]
+    suboptimality: list[float]
+    margin: list[float | None]
+
+
 class Moment(msgspec.Struct, frozen=True):
     """A point of a history: when (or which run), the value with its interval, and which environment."""
 
@@ -103,18 +117,4 @@ class History(msgspec.Struct, frozen=True, kw_only=True, tag="history"):
     change_points: list[int] = []
 
 
-class Training(msgspec.Struct, frozen=True, kw_only=True, tag="training"):
-    """A figure: training on a problem whose optimum is certified. At most 2,000 points.
-
-    suboptimality: (P(w) − P*)/|P*|, exact before it is rounded. margin: 1/‖w‖ over that of the optimum, None for w = 0.
-    """
-
-    check: str
-    title: str
-    optimiser: str
-    steps: list[int]
-    suboptimality: list[float]
-    margin: list[float | None]
-
-
-Figure = Curve | UlpError | SvmPicture | History | Training
+Figure = Curve | UlpError | SvmPicture | Training | History

@@ -1,4 +1,4 @@
-"""`hingeproof report` and `hingeproof diff`: read runs, write every rendering that was asked for, exit by the worst."""
+"""`hingeproof report`, `diff` and `publish`: read runs, write every rendering that was asked for, exit by the worst."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from hingeproof.errors import FINDING, GOOD, INTERNAL, INTERRUPTED, INVALID, NOTHING, UNDECIDED, USAGE, UsageError
 
-Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="One self-contained page.")]
+Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="One self-contained page (-: stdout).")]
 Markdown = Annotated[
     str | None, typer.Option("--markdown", metavar="FILE", help="For a step summary: at most 1 MiB.")
 ]  # fmt: skip
@@ -67,7 +67,10 @@ def report(
         from hingeproof.reports import junit as xml
 
         suites = [(run.verified, run.records) for run in verified]
-        _guarded("--junit", junit, lambda: xml.write_runs(suites, Path(junit)))
+        if junit == "-":
+            sys.stdout.writelines(xml.document(suites))
+        else:
+            _guarded("--junit", junit, lambda: xml.write_runs(suites, Path(junit)))
     if sarif is not None:
         from hingeproof.reports import sarif as log
 
@@ -116,6 +119,8 @@ def diff(
     if sides[0].kind != sides[1].kind:
         kinds = " and ".join(f"{path} is a {side.kind} run" for path, side in zip((base, head), sides, strict=True))
         raise UsageError(f"{kinds}: a diff needs two of one kind")
+    if sides[0].kind == "gate":
+        raise UsageError("a gate run is a comparison already: see hingeproof report, or diff two bench runs")
     d = _unreadable(load.difference, sides[0], sides[1], (names[0], names[1]), strict=strict)
     info = sides[1].info
 
@@ -151,6 +156,39 @@ def diff(
     elif not annotations and not any((html, markdown, comment, junit, sarif, badge)):
         render(d, info, _statements(), _console(color))
     raise typer.Exit(d.exit_code)
+
+
+def publish(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run directories of any kind and age.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="The site's folder: new, empty, or an earlier site.")],
+    history: Annotated[
+        str | None, typer.Option(metavar="DB", help="Show the series of this history, with their change points.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a static site over runs: index, a page a run, loss and implementation, history. No server is needed."""
+    from hingeproof.reports import load, site
+
+    names = load.distinct_names([Path(run) for run in runs])
+    told = [
+        msgspec.structs.replace(_unreadable(load.run, Path(run)), name=name)
+        for run, name in zip(runs, names, strict=True)
+    ]
+    files = site.pages(told, _statements(), _series(history) if history is not None else ())
+    try:
+        _guarded("--out", out, lambda: site.write(files, Path(out)))
+    except FileExistsError:
+        raise UsageError(f"--out {out} holds something that is no site of hingeproof: name another folder") from None
+    if not quiet:
+        print(f"{len(files):,} pages over {len(told):,} runs: {Path(out) / 'index.html'}")
+
+
+def _series(where: str) -> Sequence[Any]:
+    from hingeproof.bench.history import figures
+    from hingeproof.bench.history.database import History
+
+    with History(where, create=False) as history:
+        return figures.of(history)
 
 
 def _statements() -> Mapping[str, str]:
@@ -207,6 +245,9 @@ def _locate(target: str) -> str:
 
 def _write(option: str, target: str, content: str | bytes) -> None:
     data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
+    if target == "-":
+        sys.stdout.buffer.write(data)
+        return
 
     def write() -> None:
         path = Path(target)
@@ -219,6 +260,8 @@ def _write(option: str, target: str, content: str | bytes) -> None:
 def _guarded(option: str, target: str, write: Callable[[], None]) -> None:
     try:
         write()
+    except FileExistsError:
+        raise
     except OSError as error:
         raise UsageError(f"{option} {target} cannot be written: {error.strerror}") from None
 

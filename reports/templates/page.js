@@ -28,8 +28,11 @@
     document.querySelector(".tools").classList.remove("hidden");
   }
   var before = [];
-  addEventListener("beforeprint", function () { before = all.filter(function (d) { return !d.open; }); open(true); });
-  addEventListener("afterprint", function () { before.forEach(function (d) { d.open = false; }); });
+  addEventListener("beforeprint", function () {
+    before = before.concat(all.filter(function (d) { return !d.open; }));
+    open(true);
+  });
+  addEventListener("afterprint", function () { before.splice(0).forEach(function (d) { d.open = false; }); });
   addEventListener("hashchange", reveal);
   reveal();
 })();

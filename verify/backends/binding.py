@@ -154,16 +154,3 @@ def bind(implementation: Implementation, batch: Batch, reduction: str, class_wei
         return subject(*inputs, targets, **more)
 
     return call
-
-
-LBFGS_STEPS = 60
-
-
-def reduction_of(implementation: Implementation) -> str:
-    """The reduction to train with: per-sample losses where they are offered."""
-    return next(r for r in ("none", "sum", "mean") if r in implementation.reductions)
-
-
-def milestones(steps: int) -> set[int]:
-    """The steps of a training run that a figure shows: evenly spread on a logarithmic axis, the last one among them."""
-    return {round(steps ** (i / 40)) for i in range(41)}

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hingeproof.backends.binding import LBFGS_STEPS, arrays, bind, milestones, reduction_of
+from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.training import LBFGS_STEPS, descend, milestones, reduction_of
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 from hingeproof.properties.optimality import Data
@@ -163,8 +164,10 @@ def train(
     implementation: Implementation, batch: Batch, data: Data, steps: int, smooth: bool
 ) -> list[tuple[int, Array]]:
     """θ along a training run: averaged optax.sgd with steps 2/(t + 2), or optax.lbfgs where the loss is smooth."""
-    import optax
-
+    try:
+        import optax
+    except ImportError:  # JAX itself brings no optimiser
+        return descend(subject, implementation, batch, data, steps, smooth)
     reduction = reduction_of(implementation)
     call = bind(implementation, batch, reduction)
     with enable_x64(True):

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from hingeproof.backends.binding import LBFGS_STEPS, arrays, bind, milestones, reduction_of
+from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.training import LBFGS_STEPS, milestones, reduction_of
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 from hingeproof.properties.optimality import Data

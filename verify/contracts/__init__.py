@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
 
 from hingeproof.contracts import (
+    fast,
     jax,
     jaxopt,
     keras,
@@ -25,7 +26,8 @@ from hingeproof.errors import UsageError
 from hingeproof.implementation import Implementation
 
 LIBRARIES = (
-    references, torch, jax, numpy, optax, jaxopt, keras, torchmetrics, sklearn, river, mlx, rax, paddle, tensorflow,
+    references, fast, torch, jax, numpy, optax, jaxopt, keras, torchmetrics, sklearn, river, mlx, rax, paddle,
+    tensorflow,
 )  # fmt: skip
 
 IMPLEMENTATIONS: dict[str, Implementation] = {

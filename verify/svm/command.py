@@ -65,6 +65,9 @@ def solve(
     from hingeproof.svm import reading
     from hingeproof.svm.solving import solve as find
 
+    for path in (certificate, plot):
+        if path is not None and not Path(path).resolve().parent.is_dir():
+            raise UsageError(f"{path}: there is no such directory: nothing was solved")
     X, y = reading.load(data, label, loss=loss)
     with _progress() as say:
         found = find(
@@ -81,11 +84,11 @@ def solve(
             time_limit=time_limit,
             progress=say,
         )
-    if plot is not None:
-        _write(plot, drawing.svg(found, X))
     if certificate is not None:
         _write(certificate, json_module.dumps(found.certificate(), indent=1, ensure_ascii=False) + "\n")
     print(json_module.dumps(_facts(found), ensure_ascii=False) if json else _text(found, certificate))
+    if plot is not None:  # last, so that what cannot be drawn costs nothing else
+        _write(plot, drawing.svg(found, X))
     raise typer.Exit(UNDECIDED if strict and found.kind == "interval" else GOOD)
 
 

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +25,7 @@ LOSSES = (
 BINARY = LOSSES[:3]
 MULTICLASS = ("weston_watkins", "crammer_singer")
 BIASES = ("free", "regularised", "none")
+SMALLEST, LARGEST = Fraction(1, 10**200), Fraction(10**200)  # parameters: floats hold them, and their squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +103,14 @@ class Model:
     def total(self, rows: Array) -> tuple[list[fmpq], fmpq]:
         """Σ A_r and Σ offset_r over the rows, exactly."""
         values, columns = self.entries(rows)
-        offsets = self.constant * len(rows)
+        return sums(values, columns, self.size), self.offsets(rows)
+
+    def offsets(self, rows: Array) -> fmpq:
+        """Σ offset_r over the rows, exactly."""
+        total = self.constant * len(rows)
         if self.h is not None and len(rows):
-            offsets += sums(self.h[rows], np.zeros(len(rows), np.int64), 1)[0]
-        return sums(values, columns, self.size), offsets
+            total += sums(self.h[rows], np.zeros(len(rows), np.int64), 1)[0]
+        return total
 
     def floats(self, theta: list[fmpq]) -> tuple[Array, Array]:
         """u in floating point, and a rigorous bound of its error (any order of summation; Higham 2002, §3.1)."""
@@ -153,14 +160,18 @@ def decimal(name: str, value: Any) -> fmpq:
     """A parameter, read as an exact decimal or rational."""
     if isinstance(value, fmpq):
         return value
-    from fractions import Fraction
-
     try:
         if isinstance(value, bool):
             raise TypeError
+        # an exponent of millions is refused before it is made a number
+        exponent = re.search(r"[eE]([+-]?\d+)\s*$", str(value))
+        if exponent is not None and abs(int(exponent[1])) > 1_000:
+            raise UsageError(f"{name} is {value}: it must lie between 1e-200 and 1e200")
         f = Fraction(repr(float(value)) if isinstance(value, float | np.floating) else str(value))
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise UsageError(f"{name} {value!r} is not a number: give a decimal such as 0.1") from error
+    if f and not SMALLEST <= abs(f) <= LARGEST:
+        raise UsageError(f"{name} is {value}: it must lie between 1e-200 and 1e200")
     return fmpq(f.numerator, f.denominator)
 
 
@@ -240,16 +251,49 @@ def matrix(X: Any) -> Any:
     else:
         try:
             X = np.asarray(X, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"X is not an array of numbers: {error}") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UsageError(_no_number(X) or f"X is not an array of numbers: {error}") from error
         if X.ndim != 2:
             raise UsageError(f"X has shape {X.shape}: it must be (n, d)")
         if not np.isfinite(X).all():
             row, column = (int(v[0]) for v in np.nonzero(~np.isfinite(X)))
             raise UsageError(f"row {row}, column {column}: {X[row, column]} is not a finite number")
+    values = X.data if sparse.issparse(X) else X
+    if values.size and float(np.abs(values).max()) > 2.0**500:
+        row, column = _largest(X)
+        raise UsageError(
+            f"row {row}, column {column}: {X[row, column]} is above 2^500, where floating-point solvers overflow: "
+            "divide that column"
+        )
     if not X.shape[0] or not X.shape[1]:
         raise UsageError(f"X has shape {X.shape}: there is nothing to separate (n = {X.shape[0]}, d = {X.shape[1]})")
     return X
+
+
+def _no_number(X: Any) -> str:
+    """Where the first cell is that is no number, if X is a table at all."""
+    try:
+        table = np.asarray(X, dtype=object)
+    except ValueError:
+        return ""
+    if table.ndim != 2:
+        return ""
+    for i, row in enumerate(table.tolist()):
+        for j, cell in enumerate(row):
+            try:
+                float(cell)
+            except (TypeError, ValueError, OverflowError):
+                return f"row {i}, column {j}: {cell!r} is not a number"
+    return ""
+
+
+def _largest(X: Any) -> tuple[int, int]:
+    if sparse.issparse(X):
+        part = X.tocoo()
+        at = int(np.argmax(np.abs(part.data)))
+        return int(part.row[at]), int(part.col[at])
+    row, column = np.unravel_index(int(np.argmax(np.abs(X))), X.shape)
+    return int(row), int(column)
 
 
 def _column(y: Any, n: int) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
 
-from hingeproof.svm.exact import Array, integers, pivots, power, product, rational, rounded
+from hingeproof.svm.exact import Array, common, integers, pivots, power, product, rational, rounded
 from hingeproof.svm.lemke import OutOfTimeError, lemke
 from hingeproof.svm.model import Model, Point
 
@@ -264,7 +264,7 @@ def _border(model: Model, partition: Partition, weight: Array, theta: Array, uni
     if shared:
         full = full[~np.isin(full, list(shared))]
         part.update(shared)
-    return Point(exact_theta, full, part, notes={"bases": partition.full if model.group > 1 else None})
+    return Point(exact_theta, full, part)
 
 
 def _edge_rows(model: Model, edge: Array, base: Array) -> tuple[list[list[int]], int]:
@@ -317,7 +317,7 @@ def verify(model: Model, point: Point, unit: float) -> Point | Failure:
     for r, v in part.items():
         want[r] = 1 if model.C is not None and v == model.C else -1 if v == 0 else 0
     if model.group == 1:
-        if model.free == 1 and not bad:
+        if model.free == 1 and not bad and (want != 0).all():  # a row with 0 < p < C pins the bias: u = 0 there
             point = _with_bias(model, point, want)
         u, error = model.floats(point.theta)
         levels: dict[int, fmpq] = {}
@@ -439,24 +439,20 @@ def _with_bias(model: Model, point: Point, want: Array) -> Point:
 
 
 def _measured(model: Model, point: Point) -> Point:
-    """Attach the objective, exactly."""
-    ridge = model.ridged
-    value = sum((t * t for t in point.theta[:ridge]), Z) / 2
-    value += sum((c * t for c, t in zip(model.c, point.theta[ridge:], strict=True)), Z)
-    # where p = C the loss is C·u (less κC²/2); a group counts once, by the row that its C started from
-    full = point.full
-    if model.group > 1:
-        full = point.notes["bases"]
-    elif model.C is not None:
-        # rows with p = C found exactly carry u ≥ 0, too
-        extra = [r for r, v in point.part.items() if v == model.C]
-        full = np.concatenate([full, np.array(extra, np.int64)])
-    if model.C is not None and len(full):
-        through, offsets = model.total(full)
-        total = offsets + sum((a * t for a, t in zip(through, point.theta, strict=True)), Z)
-        value += model.C * total - model.kappa * model.C**2 / 2 * len(full)
+    """Attach the objective, exactly: the dual one, as all conditions hold and it needs the fewest products."""
+    numerators, denominator = common(point.theta[: model.ridged])
+    ridge = fmpq(sum(int(v) ** 2 for v in numerators), 2 * int(denominator) ** 2)
     if model.kappa > 0:
+        value = ridge + sum((c * t for c, t in zip(model.c, point.theta[model.ridged :], strict=True)), Z)
         value += point.notes["squares"] / (2 * model.kappa)
+        if model.C is not None and len(point.full):
+            through, offsets = model.total(point.full)
+            total = offsets + sum((a * t for a, t in zip(through, point.theta, strict=True)), Z)
+            value += model.C * total - model.kappa * model.C**2 / 2 * len(point.full)
+    else:
+        value = sum((v * model.exact_offset(row) for row, v in point.part.items()), Z) - ridge
+        if model.C is not None:
+            value += model.C * model.offsets(point.full)
     point.objective = value
     return point
 
@@ -545,14 +541,4 @@ def subproblem(model: Model, rows: Array, fixed: Array, deadline: float | None) 
         theta = [t - v * step for t, v in zip(theta, moved, strict=True)]
     theta += [solution[m + groups + j] - solution[m + groups + free + j] for j in range(free)]
     part = {int(r): v for r, v in zip(rows, p, strict=True) if v != 0}
-    bases = None
-    if model.group > 1:
-        sums: dict[int, fmpq] = {}
-        for r, v in part.items():
-            sums[r // model.group] = sums.get(r // model.group, Z) + v
-        tops: dict[int, int] = {}
-        for r, v in part.items():
-            if sums[r // model.group] == model.C and v > part.get(tops.get(r // model.group, -1), Z):
-                tops[r // model.group] = r
-        bases = np.concatenate([fixed, np.array(sorted(tops.values()), np.int64)])
-    return Point(theta, fixed, part, notes={"bases": bases})
+    return Point(theta, fixed, part)

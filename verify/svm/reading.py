@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hingeproof.errors import UsageError, among
 from hingeproof.svm import checker
 from hingeproof.svm.checker import LABELS, BadData, named
 
+MOST = 10_000_000  # columns of a LIBSVM file: an index beyond is a slip, and w would not fit in memory
 BUNDLED = ("iris", "breast_cancer", "digits")
 
 
@@ -93,6 +95,8 @@ def _parquet(source: str, label: str | None, unlabelled: bool) -> tuple[Any, Any
         for i, value in enumerate(values):
             if not isinstance(value, int | float):
                 raise UsageError(f"{source}: row {i}, column {name}: {value!r} is not a number")
+            if not math.isfinite(value):
+                raise UsageError(f"{source}: row {i}, column {name}: {value} is not a finite number")
         columns.append(np.array(values, dtype=np.float64))
     if not columns:
         raise UsageError(f"{source}: there is no column beside the label")
@@ -115,10 +119,16 @@ def _libsvm(source: str, unlabelled: bool) -> tuple[Any, Any]:
             continue
         try:
             labels.append(checker.number(parts[0], f"{source}: row {i}, label"))
+            seen: set[str] = set()
             for part in parts[1:]:
                 index, _, value = part.partition(":")
                 if not index.isdigit() or int(index) < 1:
                     raise BadData(f"{source}: row {i}, column {index!r}: not an index from 1")
+                if int(index) > MOST:
+                    raise BadData(f"{source}: row {i}, column {index}: more than {MOST:,} columns")
+                if index in seen:
+                    raise BadData(f"{source}: row {i}, column {index}: stands there twice")
+                seen.add(index)
                 columns.append(int(index) - 1)
                 values.append(checker.number(value, f"{source}: row {i}, column {index}"))
         except BadData as error:

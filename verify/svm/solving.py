@@ -148,6 +148,8 @@ def solve(
     Shapes: X (n, d) dense or SciPy sparse, y (n,) labels, targets for epsilon_insensitive, None for one_class.
     Raises: UsageError for data or parameters that make no problem.
     """
+    if time_limit is not None and not time_limit >= 0:
+        raise UsageError(f"the time limit is {time_limit}: it must be at least 0 seconds")
     began = time.monotonic()
     deadline = None if time_limit is None else began + time_limit
     if y is None:
@@ -213,7 +215,8 @@ class _Search:
         if refusal:
             self.note = "" if quick else refusal  # a better candidate may have fewer rows on the kink
             return None
-        if not quick or need < self._left() / 4:
+        # from a quick candidate where that is cheap, or where a better one would come too late to be proved
+        if not quick or need < self._left() / 4 or cost.float_stage(self.model) + need > self._left():
             if need > 1.0:
                 self.say(f"{m:,} exact equations, about {cost.spoken(need)}")
             point = _polished(self.model, guess, self.deadline, need)
@@ -235,7 +238,12 @@ class _Search:
         self.say(f"{guess.solver}: the optimum lies in [{rounded(self.best[0]):.12g}, {rounded(self.best[1]):.12g}]")
 
     def _not_separable(self) -> Result | None:
-        farkas = not_separable(self.model, self.deadline)
+        model, deadline = self.model, self.deadline
+        need = cost.float_stage(model) + cost.exact_stage(cost.most_equations(model), cost.bits(model))
+        if deadline is None or need < min(1.0, self._left()):
+            farkas = not_separable(model, deadline)
+        else:
+            farkas = within(deadline, lambda: not_separable(model, deadline))
         return None if farkas is None else _infeasible(self.model, farkas, self.solver, self.seconds)
 
 

@@ -1,0 +1,157 @@
+"""Are the references, or their fast siblings, at least as fast as what the frameworks offer? By the paired gate.
+
+    python -m hingeproof.bench.fast_table --out bench/results/fast_references.jsonl
+
+Ours against theirs at the same dtype, threads, phase and reduction, on the same arrays: float32, mean, one thread,
+N = 1e6 for losses of one score and 1e5 × 64 for those of several. A row where we lose says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from hingeproof.bench import surroundings
+from hingeproof.bench.cases import too_large
+from hingeproof.bench.gate import Gate, Limits, Samples, Subject
+from hingeproof.bench.records import Case
+from hingeproof.bench.session import lines
+from hingeproof.bench.sides import prepare
+from hingeproof.contracts import IMPLEMENTATIONS
+from hingeproof.implementation import Implementation
+
+# (ours, theirs); eager for PyTorch and NumPy, jit for JAX
+PAIRS = (
+    *(("torch.hinge", f"spelled.{name}") for name in ("clamp", "relu")),
+    *(("torch.fast.hinge", f"spelled.{name}") for name in ("clamp", "relu")),
+    ("torch.multi_margin", "torch.nn.MultiMarginLoss"),
+    ("torch.fast.multi_margin", "torch.nn.MultiMarginLoss"),
+    ("torch.fast.margin_ranking", "torch.nn.MarginRankingLoss"),
+    ("torch.fast.hinge_embedding", "torch.nn.HingeEmbeddingLoss"),
+    ("torch.triplet_margin", "torch.nn.TripletMarginLoss"),
+    ("torch.cosine_embedding", "torch.nn.CosineEmbeddingLoss"),
+    ("torch.multilabel_margin", "torch.nn.MultiLabelMarginLoss"),
+    ("jax.hinge", "optax.losses.hinge_loss"),
+    ("jax.fast.hinge", "optax.losses.hinge_loss"),
+    ("jax.fast.perceptron", "optax.losses.perceptron_loss"),
+    ("jax.crammer_singer", "optax.losses.multiclass_hinge_loss"),
+    ("jax.fast.crammer_singer", "optax.losses.multiclass_hinge_loss"),
+    ("numpy.hinge", "sklearn.metrics.hinge_loss"),
+)
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Ours over theirs: `low` and `high` are the 99 % interval of the ratio of times; below 1 we are faster."""
+
+    ours: str
+    theirs: str
+    phase: str
+    n: int
+    k: int
+    mode: str
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ours_seconds: float | None = None
+    theirs_seconds: float | None = None
+    blocks: int = 0
+    reason: str = ""
+    load: str = ""
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        return self.ours, self.theirs, self.phase
+
+
+def implementation(name: str) -> Implementation:
+    if not name.startswith("spelled."):
+        return IMPLEMENTATIONS[name]
+    target = f"hingeproof.bench.spellings:{name.removeprefix('spelled.')}"
+    return Implementation(name=name, framework="torch", loss="hinge", target=target, reductions=("mean",), user=True)
+
+
+def subject(ours: str, theirs: str, phase: str) -> Subject:
+    """Theirs is the base, ours the head."""
+    a, b = implementation(ours), implementation(theirs)
+    wide = a.family.margins.row == "vector"
+    case = Case(
+        implementation=f"{ours} / {theirs}", loss=a.loss, framework=a.framework, dtype="float32",
+        n=10**5 if wide else 10**6, k=64 if wide else 1, phase=phase, mode="jit" if a.framework == "jax" else "eager",
+        device="cpu",
+    )  # fmt: skip
+    return Subject(case, b, a)
+
+
+def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Row]:
+    """The rows of a framework that are missing, measured now: all of them in each set of processes."""
+    names = [
+        (ours, theirs, phase)
+        for ours, theirs in PAIRS
+        for phase in ("forward", "both")
+        if ours.startswith(f"{framework}.") and (framework, phase) != ("numpy", "both")
+    ]
+    subjects = {name: subject(*name) for name in names if name not in done}
+    # three processes hold their arrays at once
+    large = {name: too_large(s.case, surroundings.memory() // 3) for name, s in subjects.items()}
+    gate = Gate(*prepare("impl:theirs", "impl:ours", 1), Limits(most_pairs=Limits().pairs))
+    found = gate.stage([s for name, s in subjects.items() if not large[name]], _say)
+    load = surroundings.volatile()["load"].split()[0]
+    return [_row(gate, name, s, large[name], found.get(s.case.id), load) for name, s in subjects.items()]
+
+
+def _say(s: Subject, samples: Samples) -> None:
+    print(f"{len(samples.pairs)} {s.case.phase} {s.case.implementation} {samples.invalid}", file=sys.stderr, flush=True)
+
+
+def _row(gate: Gate, name: tuple[str, str, str], s: Subject, large: str, samples: Samples | None, load: str) -> Row:
+    ours, theirs, phase = name
+    bare = Row(ours=ours, theirs=theirs, phase=phase, n=s.case.n, k=s.case.k, mode=s.case.mode, load=load)
+    if samples is None or samples.invalid:
+        reason = f"not run: {large}" if samples is None else f"invalid: {samples.invalid}"
+        return msgspec.structs.replace(bare, reason=reason)
+    found = gate.judged(samples)
+    middle = {lane: median(x for p in samples.pairs for x in p[lane]) for lane in ("base", "head")}
+    return msgspec.structs.replace(
+        bare, ratio=1 + found.effect, low=1 + found.low, high=1 + found.high, ours_seconds=middle["head"],
+        theirs_seconds=middle["base"], blocks=samples.count,
+    )  # fmt: skip
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Markdown. "we lose" where the whole interval is above 1."""
+    out = [
+        "| ours | theirs | phase | ours/theirs (99 % interval) | ours | theirs | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        if r.ratio is None or r.low is None or r.high is None or not r.ours_seconds or not r.theirs_seconds:
+            out.append(f"| `{r.ours}` | `{r.theirs}` | {r.phase} | {r.reason} | | | not measured |")
+            continue
+        verdict = "faster" if r.high < 1 else "we lose" if r.low > 1 else "no difference shown"
+        times = f"{1e3 * r.ours_seconds:.3g} ms | {1e3 * r.theirs_seconds:.3g} ms"
+        interval = f"{r.ratio:.2f} ({r.low:.2f}–{r.high:.2f})"
+        out.append(f"| `{r.ours}` | `{r.theirs}` | {r.phase} | {interval} | {times} | {verdict} |")
+    return "\n".join(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="JSON Lines, a row a line; rows there are kept")
+    parser.add_argument("--table", action="store_true", help="only print the table of what is there")
+    given = parser.parse_args()
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    done = {r.name for r in lines(given.out, Row)}
+    for framework in () if given.table else ("numpy", "jax", "torch"):
+        with given.out.open("ab") as file:
+            for row in compare(framework, done):
+                file.write(msgspec.json.encode(row) + b"\n")
+    print(table(lines(given.out, Row)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Our own fast siblings, held to mathematics and to what they promise, as anyone's: nothing here is a reference."""
+
+from __future__ import annotations
+
+from hingeproof.implementation import Implementation
+from hingeproof.properties.contract import Contract
+
+_PROMISES = Contract(kink="0", ties="first", bad_shape="raise")
+
+
+def _fast(framework: str, loss: str, modes: tuple[str, ...], dtypes: tuple[str, ...], **more: object) -> Implementation:
+    margin = {} if loss == "perceptron" else {"margin": "margin"}
+    return Implementation(
+        name=f"{framework}.fast.{loss}",
+        framework=framework,
+        loss=loss,
+        target=f"hingeproof.reference_impls.in_{framework}.fast:{loss}",
+        keywords={**margin, "reduction": "reduction"},
+        contract=_PROMISES,
+        modes=modes,
+        dtypes=dtypes,
+        source="hingeproof: a fused sibling of the reference",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+_WIDE = ("float32", "float64")
+IMPLEMENTATIONS = (
+    *(_fast("torch", loss, ("eager",), _WIDE) for loss in ("hinge", "margin_ranking", "hinge_embedding")),
+    _fast("torch", "multi_margin", ("eager",), _WIDE, labels="int64"),
+    *(_fast("jax", loss, ("eager", "jit"), _WIDE) for loss in ("hinge", "perceptron", "crammer_singer")),
+)
