@@ -183,8 +183,9 @@ def test_nonnegative_combination_of_a_small_complementarity_problem() -> None:
 
 
 def test_the_complete_fallback_alone() -> None:
+    from hingeproof.svm.conditions import verify
+    from hingeproof.svm.fallback import subproblem
     from hingeproof.svm.model import Point, build
-    from hingeproof.svm.polish import subproblem, verify
 
     rng = np.random.default_rng(3)
     X, y = rng.integers(-2, 3, (14, 2)).astype(float), np.arange(14) % 2
