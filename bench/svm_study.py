@@ -21,6 +21,7 @@ import numpy as np
 from hingeproof import svm
 from hingeproof.environment import versions
 from hingeproof.figures import Training
+from hingeproof.picture import clusters
 from hingeproof.svm.bounds import primal
 from hingeproof.svm.exact import rational, rounded
 from hingeproof.svm.reading import bundled
@@ -41,15 +42,6 @@ def gap(optimum: svm.Result, w: Any, b: float) -> float:
 
 
 # -- the textbook's training example -----------------------------------------------------------------------------------
-
-
-def clusters() -> tuple[Any, Any]:
-    """Two Gaussian clusters of 50 points around (2, 2) and (−2, −2), `torch.manual_seed(42)`."""
-    import torch
-
-    torch.manual_seed(42)
-    X = torch.cat([torch.randn(50, 2) + 2.0, torch.randn(50, 2) - 2.0])
-    return X, torch.cat([torch.ones(50), -torch.ones(50)])
 
 
 def textbook() -> tuple[dict[str, Any], Training]:

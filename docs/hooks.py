@@ -17,6 +17,8 @@ from hingeproof.properties.law import Law
 from hingeproof.reference_impls.losses import LOSSES, Loss, rational
 from hingeproof.reports import charts
 
+# A link to a file of the repository that is no page of the site: its name is shown instead.
+OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)\)")
 CALL = re.compile(r"^<!-- live: (\w+)((?: \S+)*) -->$", re.MULTILINE)
 
 
@@ -29,8 +31,10 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Replace each `<!-- live: name arguments -->` by what it names."""
+    if "/" not in page.file.src_uri:  # a page at the top, whose `../` leaves the site
+        markdown = OUTSIDE.sub(r"\1 (`\2`)", markdown)
     return CALL.sub(lambda found: LIVE[found[1]](*found[2].split()), markdown)
 
 

@@ -108,13 +108,13 @@ def _band(record: UlpError, y: Scale, left: float, step: float) -> str:
             start, end = (i, i + 1) if forth else (i + 1, i)
             out.append((height, left + start * step, left + end * step))
     d, last = f"M{short(out[0][1])} {out[0][0]}", out[0][0]
-    for place, (height, _, end) in enumerate(out):
+    for place, (height, _, reach) in enumerate(out):
         if height != last:
             d += f"V{height}"
             last = height
         follows = out[place + 1][0] if place + 1 < len(out) else None
         if follows != height:
-            d += f"H{short(end)}"
+            d += f"H{short(reach)}"
     return d + "Z"
 
 

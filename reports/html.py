@@ -22,6 +22,7 @@ from hingeproof.reports.summary import Finding, Selection, Summary
 from hingeproof.reports.tables import (
     diff_sentence,
     diff_tables,
+    gate_table,
     pair_tables,
     points,
     run_tables,
@@ -99,6 +100,7 @@ def of_runs(
     tables = run_tables([(run.verified, run.summary) for run in verified])
     tables += pair_tables([pair for run in verified for pair in run.pairs])
     tables += [timing_table(run.timings) for run in told if run.timings]
+    tables += [gate_table(run.gates) for run in told if run.gates]
     figures = _figures(told)
     environments = [(run.name, sorted(_environment(run).items())) for run in told]
     sections = [
@@ -143,6 +145,8 @@ def _verdict(run: Told) -> dict[str, Any]:
         facts = [f"{run.name} · {counts}", versions(info)]
         for name, count in sorted(info.missing.items()):
             facts.append(f"{name} is not installed: {number(count, 'check')} did not run")
+    if run.kind == "gate":
+        state = "bad" if run.exit_code else "good"
     sign = {"bad": "✗", "good": "✓", "open": "?" if run.info is not None else "⏱"}[state]
     return {"state": state, "sign": sign, "sentence": sentence(run), "facts": [fact for fact in facts if fact]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hingeproof.reports import pairs, read, terminal, timings
 from hingeproof.reports.compare import Difference, compare
 from hingeproof.reports.summary import EXIT_GOOD, EXIT_NOTHING, Summary, exit_code, summarise
 
-TIMED = ("bench", "gate")
+EXIT_INVALID, EXIT_REGRESSION = 4, 1
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +28,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     info: RunInfo | None = None
     summary: Summary
     timed: timings.Info | None = None
+    gates: tuple[timings.Gate, ...] = ()
     timings: tuple[timings.Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
     pairs: tuple[Pair, ...] = ()
@@ -43,6 +45,16 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         return read.records(self.directory, self.verified)
 
 
+def _of_gates(rows: Sequence[timings.Gate]) -> int:
+    """Return the gate's own exit code."""
+    found = {row.verdict for row in rows}
+    if "invalid" in found:
+        return EXIT_INVALID
+    if "regression" in found:
+        return EXIT_REGRESSION
+    return EXIT_NOTHING if found <= {"not run"} else EXIT_GOOD
+
+
 class _Kind(msgspec.Struct):
     kind: str = "verify"
 
@@ -51,8 +63,14 @@ def run(directory: Path, *, summarised: bool = True) -> Told:
     """Return the run in a directory; `summarised=False` leaves its records unread. Raises: UnreadableRunError."""
     name = directory.resolve().name
     kind = _kind(directory)
-    if kind in TIMED:
-        timed, rows = timings.read(directory)
+    if kind == "gate":
+        timed, gates = timings.read(directory, timings.Gate)
+        return Told(
+            name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, gates=tuple(gates),
+            exit_code=_of_gates(gates),
+        )  # fmt: skip
+    if kind == "bench":
+        timed, rows = timings.read(directory, timings.Timing)
         code = EXIT_GOOD if any(row.status == "measured" for row in rows) else EXIT_NOTHING
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, timings=tuple(rows),
@@ -154,6 +172,10 @@ def sentence(told: Told) -> str:
     """Return the verdict on a run in one sentence."""
     if told.info is not None:
         return terminal.verdict_sentence(told.info, told.summary)
+    if told.kind == "gate":
+        counts = Counter(row.verdict for row in told.gates)
+        sides = next((f"{row.base} → {row.head}: " for row in told.gates), "")
+        return f"{sides}{', '.join(f'{count:,} {verdict}' for verdict, count in sorted(counts.items())) or 'no case'}."
     count = sum(row.status == "measured" for row in told.timings)
     other = len(told.timings) - count
     begin = "" if told.timed is None or told.timed.complete else "The run is not complete; so far "
@@ -167,12 +189,12 @@ def to_terminal(told: Told, statements: Mapping[str, str], console: Console) -> 
         pairs.render(told.pairs, console)
         return
     from hingeproof.reports.page import Page
-    from hingeproof.reports.tables import timing_table
+    from hingeproof.reports.tables import gate_table, timing_table
     from hingeproof.reports.terminal_diff import write_table
 
     page = Page(console)
     page.paragraph(sentence(told), style="bold")
-    write_table(page, timing_table(told.timings))
+    write_table(page, gate_table(told.gates) if told.kind == "gate" else timing_table(told.timings))
 
 
 def as_data(told: Sequence[Told]) -> dict[str, Any]:
@@ -191,6 +213,7 @@ def as_data(told: Sequence[Told]) -> dict[str, Any]:
                      "seconds": timings.interval(row.calls), "ratio": timings.interval(row.ratios)}
                     for row in run.timings
                 ],
+                "gates": run.gates,
             }
             for run in told
         ]

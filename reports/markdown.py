@@ -14,7 +14,15 @@ from hingeproof.reports.findings import ELEMENTS, command
 from hingeproof.reports.load import Told, sentence
 from hingeproof.reports.page import SIGNS
 from hingeproof.reports.summary import Finding, Summary
-from hingeproof.reports.tables import Table, diff_sentence, diff_tables, pair_tables, run_tables, timing_table
+from hingeproof.reports.tables import (
+    Table,
+    diff_sentence,
+    diff_tables,
+    gate_table,
+    pair_tables,
+    run_tables,
+    timing_table,
+)
 from hingeproof.reports.terminal import verdict_sentence
 from hingeproof.reports.text import number, one_line, visible
 
@@ -45,7 +53,7 @@ def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, limit: int =
     blocks += [_matrix(name if len(runs) > 1 else "", summary) for name, _, summary in runs if summary.rows]
     blocks += [_table(table) for table in run_tables([(info, summary) for _, info, summary in runs])]
     blocks += [_table(table) for table in pair_tables([pair for run in told for pair in run.pairs])]
-    blocks += [_table(timing_table(run.timings)) for run in timed]
+    blocks += [_table(gate_table(run.gates) if run.gates else timing_table(run.timings)) for run in timed]
     return assemble(top, blocks, limit)
 
 

@@ -170,7 +170,8 @@ class _Found:
 
     def finding(self) -> Finding:
         laws, groups = columns(self.laws, 2)
-        return Finding(self.record, laws, groups, *columns(self.where, 3), self.checks)
+        dtypes, devices, modes = columns(self.where, 3)
+        return Finding(self.record, laws, groups, dtypes, devices, modes, self.checks)
 
 
 def columns(rows: Iterable[tuple[str, ...]], count: int) -> tuple[tuple[str, ...], ...]:

@@ -13,7 +13,7 @@ from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
 from hingeproof.reports.summary import FINDINGS, Selection, Shared, Summary
 from hingeproof.reports.text import names, number, one_line
-from hingeproof.reports.timings import Timing, interval, seconds
+from hingeproof.reports.timings import Gate, Timing, interval, seconds
 
 State = Literal["", "bad", "good", "open"]
 REASON = 240  # characters of a reason: it may be a whole exception
@@ -98,7 +98,7 @@ def kink_table(runs: Sequence[tuple[RunInfo, Summary]]) -> Table:
         alike.setdefault((s.framework, version, *cells), []).append(s)
     everyone = {s.implementation for _, s in selections}
     lines = [
-        Line((framework, version, ", ".join(names([m.implementation for m in members], everyone, at_most=8)), *cells))
+        Line((framework, version, ", ".join(_names([m.implementation for m in members], everyone)), *cells))
         for (framework, version, *cells), members in sorted(alike.items())
     ]
     return Table(
@@ -109,6 +109,14 @@ def kink_table(runs: Sequence[tuple[RunInfo, Summary]]) -> Table:
         note="The weight w in [0, 1] of the violated side's slope in the gradient at z = Δ, by mode. Each w is a legal "
         "sub-gradient; which one is chosen decides what training does there. Several: more than one was seen.",
     )
+
+
+def _names(members: Sequence[str], everyone: set[str]) -> list[str]:
+    """Return names in full; `numpy.* (13)` only where all of a namespace are meant."""
+    short = names(members, everyone, at_most=len(members))
+    if not any(" of " in name for name in short):
+        return short
+    return [one_line(name) for name in sorted(set(members))]
 
 
 def points(seen: dict[str, int] | Iterable[str]) -> str:
@@ -193,11 +201,13 @@ def diff_sentence(d: Difference) -> str:
         parts.append(f"{number(len(d.selections), 'kink selection')} changed")
     explained = [change for change in d.changes if change.kind == "newly_failing" and change.explained_by]
     sentence = "; ".join(parts)
-    if explained or any(s.explained_by for s in d.selections):
-        by = {name for change in (*explained, *d.selections) for name in change.explained_by}
-        what = [f"{fact.name} {fact.base or 'absent'} → {fact.head or 'absent'}" for fact in d.environment]
-        told = [text for fact, text in zip(d.environment, what, strict=True) if fact.name in by]
-        sentence += f" ({', '.join(told)} may explain it)"
+    by = {name for change in explained for name in change.explained_by}
+    by |= {name for selected in d.selections for name in selected.explained_by}
+    facts = [
+        f"{fact.name} {fact.base or 'absent'} → {fact.head or 'absent'}" for fact in d.environment if fact.name in by
+    ]
+    if facts:
+        sentence += f" ({', '.join(facts)} may explain it)"
     return f"{begin}{sentence}."
 
 
@@ -275,6 +285,33 @@ def timing_table(rows: Iterable[Timing]) -> Table:
         head=("implementation", "case", "median", "99 % interval", "of the roof"),
         lines=tuple(_timed(row) for row in rows),
     )
+
+
+def gate_table(rows: Iterable[Gate]) -> Table:
+    """Return one line a case of the paired gate, regressions first."""
+    order = ("regression", "invalid", "inconclusive")
+    ranked = sorted(rows, key=lambda r: (order.index(r.verdict) if r.verdict in order else len(order), r.case))
+    return Table(
+        key="gate",
+        title="Paired gate",
+        head=("case", "verdict", "change", "99 % interval", "noise floor", "reason"),
+        lines=tuple(
+            Line(
+                (
+                    r.case, r.verdict, _percent(r.effect),
+                    "" if r.low is None or r.high is None else f"{_percent(r.low)} … {_percent(r.high)}",
+                    "" if r.floor is None else f"{r.floor:.1%}", one_line(r.reason),
+                ),
+                "bad" if r.verdict in ("regression", "invalid") else "open" if r.verdict == "inconclusive" else "",
+            )
+            for r in ranked
+        ),
+        note="Base and head were run interleaved, in fresh processes; the noise floor is that of base against itself.",
+    )  # fmt: skip
+
+
+def _percent(change: float | None) -> str:
+    return "" if change is None else f"{change * 100:+.1f} %"
 
 
 def _timed(row: Timing) -> Line:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import msgspec
 
@@ -67,6 +68,23 @@ class Timing(msgspec.Struct, frozen=True):
         ]
 
 
+class Gate(msgspec.Struct, frozen=True):
+    """A row of a gate run: the change of the time from base to head, from interleaved pairs, as a fraction."""
+
+    case: str
+    base: str
+    head: str
+    verdict: str
+    reason: str = ""
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    floor: float | None = None
+
+
+Row = TypeVar("Row", Timing, Gate)
+
+
 class Info(msgspec.Struct, frozen=True):
     """What a report says of a timing run as a whole."""
 
@@ -95,20 +113,23 @@ class Slower(msgspec.Struct, frozen=True):
     head: float | None
 
 
-def read(directory: Path) -> tuple[Info, list[Timing]]:
-    """Return a timing run. Raises: UnreadableRunError."""
+def read(directory: Path, row: type[Row]) -> tuple[Info, list[Row]]:
+    """Return a timing run (rows: Timing) or a gate run (rows: Gate). Raises: UnreadableRunError."""
     path = directory / "run.json"
     try:
         info = msgspec.json.decode(path.read_bytes(), type=Info)
-        return info, list(_rows(directory / "records.jsonl", info))
+        merged = directory / "records.jsonl"
+        # a run that goes on, or was killed, has its rows as they were measured
+        path_of_rows = merged if merged.exists() or info.complete else directory / "rows.jsonl"
+        return info, list(_rows(path_of_rows, info, row)) if info.complete or path_of_rows.exists() else []
     except OSError as error:
         raise UnreadableRunError(f"{error.filename} cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreadableRunError(f"{path} is damaged ({' '.join(str(error).split())}): time again") from error
 
 
-def _rows(path: Path, info: Info) -> Iterator[Timing]:
-    decoder = msgspec.json.Decoder(Timing)
+def _rows(path: Path, info: Info, row: type[Row]) -> Iterator[Row]:
+    decoder = msgspec.json.Decoder(row)
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():

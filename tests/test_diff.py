@@ -235,6 +235,29 @@ def test_timings_of_another_machine_are_never_a_regression(tmp_path: Path) -> No
     assert run(["diff", base, str(stored(tmp_path / "d", good()))]) == 2
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [(["same", "regression"], 1), (["same", "improvement"], 0), (["invalid", "regression"], 4), (["not run"], 5)],
+)
+def test_a_gate_run_keeps_its_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verdicts: list[str], code: int
+) -> None:
+    directory = bench_run(tmp_path / "gate", [])
+    about = msgspec.json.decode((directory / "run.json").read_bytes())
+    (directory / "run.json").write_bytes(msgspec.json.encode({**about, "kind": "gate"}))
+    rows = [
+        {"case": f"case{n}", "base": "rev:a", "head": "rev:b", "verdict": verdict, "effect": 0.1, "low": 0.05,
+         "high": 0.15, "floor": 0.01}
+        for n, verdict in enumerate(verdicts)
+    ]  # fmt: skip
+    (directory / "records.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    assert run(["report", str(directory)]) == code
+    assert capsys.readouterr().out.startswith("rev:a → rev:b: 1 ")
+    assert run(["report", str(directory), "--html", "-"]) == code
+    assert "+5.0 % … +15.0 %" in capsys.readouterr().out
+    assert run(["diff", str(directory), str(directory)]) == 2
+
+
 def test_a_timing_run_in_every_rendering(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [timing("torch.hinge", 1e-4), timing("jax.hinge", 2e-4), timing("slow", 1.0, status="not run", blocks=0)]
     directory = str(bench_run(tmp_path / "a", rows))

@@ -249,3 +249,26 @@ def test_no_name_leaves_the_folder_of_the_site(name: str) -> None:
 def test_names_that_differ_get_files_that_differ() -> None:
     odd: list[Any] = ["a:b", "a/b", "a b", "a-b", "a.b"]
     assert len({site.slug(name) for name in odd}) == len(odd)
+
+
+def test_the_picture_of_the_textbooks_example_is_the_certified_optimum() -> None:
+    from hingeproof.picture import clusters, picture
+
+    made = picture()
+    X, y = clusters()
+    data, signs = X.double().numpy(), y.double().numpy()
+
+    def objective(line: Line) -> float:
+        w = np.array(line.w)
+        return float((w @ w + line.b**2) / 2 + np.maximum(0, 1 - signs * (data @ w + line.b)).sum())
+
+    best = objective(made.optimum)
+    assert made.facts["certified"].startswith(f"exact, objective {best:.6g}")
+    assert objective(made.trained[0]) > best
+    rng = np.random.default_rng(0)
+    for step in 10.0 ** rng.uniform(-6, 0, 50):
+        w1, w2, b = np.array([*made.optimum.w, made.optimum.b]) + step * rng.normal(size=3)
+        assert objective(Line("near", (w1, w2), b)) > best
+    margins = signs * (data @ np.array(made.optimum.w) + made.optimum.b)
+    assert made.support == [i for i, m in enumerate(margins) if m < 1 + 1e-9]
+    drawn(charts.svm(made))

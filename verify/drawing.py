@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from hingeproof.figures import Curve, Figure, UlpError
+from hingeproof.figures import Curve, Figure, SvmPicture, UlpError
 from hingeproof.journal import Journal
 from hingeproof.journal import write as write_whole
 from hingeproof.records import RunInfo
@@ -34,7 +34,7 @@ def write(journal: Journal, info: RunInfo) -> None:
 
 def _ours(line: bytes) -> bool:
     """Whether a figure is of a kind that is drawn here; laws write others."""
-    return isinstance(msgspec.json.decode(line, type=Figure), Curve | UlpError)
+    return isinstance(msgspec.json.decode(line, type=Figure), Curve | SvmPicture | UlpError)
 
 
 def _envelopes(journal: Journal) -> list[Figure]:

@@ -13,7 +13,8 @@ import numpy as np
 from flint import fmpq
 
 from hingeproof.backends import subject
-from hingeproof.figures import COLUMNS, UlpError
+from hingeproof.environment import present
+from hingeproof.figures import COLUMNS, SvmPicture, UlpError
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Array, Batch
 from hingeproof.records import Plan
@@ -117,15 +118,27 @@ def _short(value: Any) -> float:
     return float(f"{float(value):.6g}")
 
 
-def envelopes(plan: Plan) -> Iterator[UlpError | str]:
-    """Yield a figure for each implementation of a plan that has one, or why there is none."""
+def figures(plan: Plan) -> Iterator[UlpError | SvmPicture | str]:
+    """Yield the figures of a plan's implementations that call them, or why there is none."""
     # users' code last: should it take the process down, the rest is on the disk
     for name, implementation in sorted(implementations(plan).items(), key=lambda item: item[1].user):
-        if applies(implementation):
+        for wanted, make in ((applies(implementation), envelope), (_trains(implementation), _picture)):
+            if not wanted:
+                continue
             try:
-                yield envelope(implementation)
+                yield make(implementation)
             except Exception as error:  # whatever a user's code raises: its verdicts stand in the records
                 yield f"{name}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _trains(implementation: Implementation) -> bool:
+    return implementation.name == "textbook.hinge_loss" and all(map(present, ("torch", "cvxpy")))
+
+
+def _picture(_: Implementation) -> SvmPicture:
+    from hingeproof.picture import picture
+
+    return picture()
 
 
 def main(directory: Path) -> None:
@@ -135,7 +148,7 @@ def main(directory: Path) -> None:
     sys.path.insert(0, "")
     plan = Journal(directory).info().plan
     with (directory / "figures.part").open("wb") as file:
-        for figure in envelopes(plan):
+        for figure in figures(plan):
             if isinstance(figure, str):
                 print(figure, file=sys.stderr)
             else:

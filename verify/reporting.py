@@ -12,7 +12,7 @@ import typer
 
 from hingeproof.errors import FINDING, GOOD, INTERNAL, INTERRUPTED, INVALID, NOTHING, UNDECIDED, USAGE, UsageError
 
-Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="One self-contained page.")]
+Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="One self-contained page (-: stdout).")]
 Markdown = Annotated[
     str | None, typer.Option("--markdown", metavar="FILE", help="For a step summary: at most 1 MiB.")
 ]  # fmt: skip
@@ -67,7 +67,10 @@ def report(
         from hingeproof.reports import junit as xml
 
         suites = [(run.verified, run.records) for run in verified]
-        _guarded("--junit", junit, lambda: xml.write_runs(suites, Path(junit)))
+        if junit == "-":
+            sys.stdout.writelines(xml.document(suites))
+        else:
+            _guarded("--junit", junit, lambda: xml.write_runs(suites, Path(junit)))
     if sarif is not None:
         from hingeproof.reports import sarif as log
 
@@ -116,6 +119,8 @@ def diff(
     if sides[0].kind != sides[1].kind:
         kinds = " and ".join(f"{path} is a {side.kind} run" for path, side in zip((base, head), sides, strict=True))
         raise UsageError(f"{kinds}: a diff needs two of one kind")
+    if sides[0].kind == "gate":
+        raise UsageError("a gate run is a comparison already: see hingeproof report, or diff two bench runs")
     d = _unreadable(load.difference, sides[0], sides[1], (names[0], names[1]), strict=strict)
     info = sides[1].info
 
@@ -240,6 +245,9 @@ def _locate(target: str) -> str:
 
 def _write(option: str, target: str, content: str | bytes) -> None:
     data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
+    if target == "-":
+        sys.stdout.buffer.write(data)
+        return
 
     def write() -> None:
         path = Path(target)

@@ -27,6 +27,7 @@ def hostile() -> list[Record]:
     return [
         *everything(),
         record("owned", SCRIPT, "fail", reason=SCRIPT, witness=WITNESS),
+        *(record(f"law{n}", f"torch.f{n}", "fail", group=f"group{n}", witness=WITNESS) for n in range(12)),
         record("seen", SCRIPT, convention=SCRIPT, selection={SCRIPT: 3, "1/2": 2}, group=SCRIPT),
     ]
 
@@ -118,7 +119,7 @@ def test_folds_and_the_way_from_a_cell_to_its_witness_by_keyboard(pages: dict[st
     page = open_page(pages["report"]).page
     finding = page.locator("details.finding", has_text="torch.nn.MultiMarginLoss")
     assert not finding.evaluate("d => d.open")
-    page.locator(".matrix td.fail a", has_text="4").focus()
+    page.get_by_role("link", name="✗ 4 failed: torch.nn.MultiMarginLoss").focus()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector(location.hash).open")
     assert finding.evaluate("d => d.open")
