@@ -140,8 +140,8 @@ def svm(record: SvmPicture) -> str:
     """Return data, separating line, margin band and support vectors, and trained models' lines beside it."""
     size, edge = 420, 26
     xs, ys = [p[0] for p in record.points], [p[1] for p in record.points]
-    x = Scale(min(xs), max(xs), edge, size - edge)
-    y = Scale(min(ys), max(ys), size - edge, edge)
+    # samples at the border are seen whole
+    x, y = Scale(*_wider(xs), edge, size - edge), Scale(*_wider(ys), size - edge, edge)
     box = (edge, edge, size - edge, size - edge)
     parts = list(svg.axes(x, y, box))
     best = record.optimum
@@ -169,6 +169,11 @@ def svm(record: SvmPicture) -> str:
         + (f", and the line of {', '.join(t.name for t in record.trained)}" if record.trained else "")
     )
     return svg.figure(size, size, words, parts)
+
+
+def _wider(values: Sequence[float]) -> tuple[float, float]:
+    room = (max(values) - min(values)) * 0.05
+    return min(values) - room, max(values) + room
 
 
 def hash_of(name: str) -> int:
@@ -229,7 +234,7 @@ def training(record: Training) -> str:
 def timings(rows: Sequence[Timing]) -> str:
     """Return a bar for each case, with its interval and the roof: the time that the same bytes take to copy."""
     measured = [(row, found) for row in rows if row.status == "measured" and (found := interval(row.calls))]
-    width, height, left, right = 560, 22 * len(measured) + 26, 230, 500
+    width, height, left, right = 560, 22 * len(measured) + 26, 210, 455
     times = [t for _, found in measured for t in (found.low, found.high)]
     roofs = [row.bytes / row.roof for row, _ in measured if row.roof and row.bytes]
     least, most = math.log10(min([*times, *roofs])), math.log10(max([*times, *roofs]))
