@@ -90,10 +90,12 @@ class Gate:
         self.base, self.head, self.limits = base, head, limits
         self.random = random.Random(seed)
         self._checked: set[tuple[str, str]] = set()
+        self.stages: list[dict[str, Samples]] = []  # what was measured, also of a stage that was interrupted
 
     def stage(self, subjects: Sequence[Subject], note: Any = lambda *_: None) -> dict[str, Samples]:
         """Measure until each case is decided, or its time is up."""
         found = {s.case.id: Samples() for s in subjects}
+        self.stages.append(found)
         left = list(subjects)
         while left:
             began = time.monotonic()
@@ -206,9 +208,7 @@ class Verdict:
     repeated: Judged | None = None
 
 
-def decide(
-    gate: Gate, subjects: Sequence[Subject], note: Any = lambda *_: None
-) -> tuple[list[Verdict], dict[str, Any]]:
+def decide(gate: Gate, subjects: Sequence[Subject], note: Any = lambda *_: None) -> list[Verdict]:
     """Measure, adjust for the number of cases, repeat what was flagged, and decide."""
     first = gate.stage(subjects, note)
     valid = [s for s in subjects if not first[s.case.id].invalid]
@@ -227,7 +227,7 @@ def decide(
             out.append(Verdict(s.case, "invalid", None, None, samples.invalid, count, samples.count))
             continue
         out.append(_verdict(gate, s, judged[s.case.id], adjusted[s.case.id], samples, again.get(s.case.id)))
-    return out, {"first": first, "again": again}
+    return out
 
 
 def _verdict(

@@ -84,9 +84,7 @@ def by_gate(percent: int, seed: int) -> tuple[str, float | None, float | None, f
     )  # fmt: skip
     sides = prepare("impl:hingeproof.bench.planted:slower_0", f"impl:hingeproof.bench.planted:slower_{percent}", 1)
     began = time.monotonic()
-    (verdict,), _ = decide(
-        Gate(*sides, Limits(), seed=seed), [Subject(case, implementation(0), implementation(percent))]
-    )
+    (verdict,) = decide(Gate(*sides, Limits(), seed=seed), [Subject(case, implementation(0), implementation(percent))])
     j = verdict.judged
     took = time.monotonic() - began
     if j is None:

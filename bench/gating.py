@@ -107,14 +107,18 @@ def execute(
     # three processes hold their arrays at once
     large = {s.case.id: too_large(s.case, memory_of(s.case.device) // 3) for s in todo}
     fits = [s for s in todo if not large[s.case.id]]
-    samples: dict[str, dict[str, Samples]] = {}
+    gate = Gate(base, head, limits, seed=plan.seed)
     if counted:
         from hingeproof.bench import instructions
 
         verdicts = instructions.decide(fits, base, head)
     else:
-        verdicts, samples = decide(Gate(base, head, limits, seed=plan.seed), fits, _progress)
-    rows = [_row(v, base, head, samples.get("first", {}).get(v.case.id, Samples())) for v in verdicts]
+        try:
+            verdicts = decide(gate, fits, _progress)
+        finally:  # an interruption loses no block
+            _write(session.directory / "pairs.jsonl", _pairs(gate))
+    first = gate.stages[0] if gate.stages else {}
+    rows = [_row(v, base, head, first.get(v.case.id, Samples())) for v in verdicts]
     rows += [
         GateRow(
             case=s.case.id, fields=s.case, base=base.text, head=head.text, verdict="not run", reason=large[s.case.id]
@@ -122,8 +126,6 @@ def execute(
         for s in todo
         if large[s.case.id]
     ]
-    pairs = [p for stage, found in samples.items() for case, s in found.items() for p in _pairs(stage, case, s)]
-    _write(session.directory / "pairs.jsonl", pairs)
     _write(session.directory / "records.jsonl", rows)
     session.write_info(msgspec.structs.replace(info, complete=True, cases=len(rows)))
     return rows, code_of(rows, strict=False)
@@ -138,8 +140,13 @@ def _write(path: Path, rows: Sequence[msgspec.Struct]) -> None:
     write(path, b"".join(msgspec.json.encode(r) + b"\n" for r in rows))
 
 
-def _pairs(stage: str, case: str, samples: Samples) -> list[PairRow]:
-    return [PairRow(case=case, stage=stage, pair=i, loops=samples.loops, blocks=p) for i, p in enumerate(samples.pairs)]
+def _pairs(gate: Gate) -> list[PairRow]:
+    return [
+        PairRow(case=case, stage=stage, pair=i, loops=samples.loops, blocks=pair)
+        for stage, found in zip(("first", "again"), gate.stages, strict=False)
+        for case, samples in found.items()
+        for i, pair in enumerate(samples.pairs)
+    ]
 
 
 def _row(v: Verdict, base: Side, head: Side, samples: Samples) -> GateRow:

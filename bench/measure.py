@@ -58,6 +58,7 @@ def spec_of(implementation: Implementation, case: Case, *, phase: str | None = N
     caller = reduction == "mean" and "mean" not in implementation.reductions
     asked = "none" if caller else reduction
     batch = strata(implementation.loss, Arithmetic(FORMATS[case.dtype]), ())
+    assert not callable(implementation.gradient)  # a timed subject is loaded by its name, in another process
     settings = parameters(implementation, batch, asked)
     return Spec(
         framework=case.framework, target=implementation.target, style=implementation.style, settings=settings,

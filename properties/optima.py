@@ -157,10 +157,10 @@ Solver = Callable[[Problem], tuple[Vector, list[Vector]]]
 _PROVED: dict[tuple[Any, ...], Optimum] = {}
 
 
-def optima(loss: Loss, params: Mapping[str, fmpq], solve: Solver) -> list[Optimum]:
-    """The proved optima of all kinds of problems, each found once in a process."""
+def optima(loss: Loss, settings: Sequence[Mapping[str, fmpq]], solve: Solver) -> list[Optimum]:
+    """The proved optima of all kinds of problems, each found once in a process: a setting of the parameters for each."""
     out = []
-    for kind in KINDS:
+    for kind, params in zip(KINDS, settings, strict=True):
         key = (loss.name, tuple(sorted((n, str(v)) for n, v in params.items())), kind)
         if key not in _PROVED:
             made = problem(loss, params, kind)

@@ -146,7 +146,7 @@ def trials(case: Case) -> list[tuple[Optimum, Trial]]:
     """The implementation at each certified optimum of its loss; called once a pass, whichever law asks first."""
     kept = case.pool.get("kept", {})
     if "trials" not in kept:
-        found = optima(case.loss, case.batch.params, case.pool["optimum"])
+        found = optima(case.loss, case.pool["settings"], case.pool["optimum"])
         kept["trials"] = [(o, Trial(case, o.problem, o.theta)) for o in found]
     return kept["trials"]  # type: ignore[no-any-return]
 
@@ -194,7 +194,7 @@ def optimum_is_least(case: Case) -> Judgement:
     """No point near the certified optimum has a lower objective, beyond the derived bound."""
     out = Judgement()
     drawn = [x for row in case.batch.rows for x in row if isinstance(x, fmpq) and x != 0] or [fmpq(1)]
-    for optimum in optima(case.loss, _defaults(case), case.pool["optimum"]):
+    for optimum in optima(case.loss, case.pool["settings"], case.pool["optimum"]):
         theta, step = optimum.theta, _step(drawn)
         # Hypothesis' own numbers, cut to signs and eighths, are the direction
         along = [fmpq(round(to_float(x) * 8) % 33 - 16, 16) for x in (drawn * len(theta))[: len(theta)]]
@@ -222,11 +222,6 @@ def _not_below(out: Judgement, optimum: Optimum, trial: Trial, note: str) -> Non
 def _step(drawn: list[fmpq]) -> fmpq:
     """A dyadic step from 1 to 2^-9, from what was drawn."""
     return fmpq(1, 1 << (int(abs(drawn[-1]) * 16) % 10))
-
-
-def _defaults(case: Case) -> dict[str, fmpq]:
-    """The parameters of the plain batch of this pass: each set would be a problem of its own."""
-    return dict(case.pool["defaults"])
 
 
 @dataclass(frozen=True)

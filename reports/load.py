@@ -28,8 +28,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     info: RunInfo | None = None
     summary: Summary
     timed: timings.Info | None = None
-    timings: tuple[timings.Timing, ...] = ()
     gates: tuple[timings.Gate, ...] = ()
+    timings: tuple[timings.Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
     pairs: tuple[Pair, ...] = ()
     exit_code: int = EXIT_GOOD

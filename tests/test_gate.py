@@ -272,6 +272,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, effects: list[float]) -> Gate:
                 for _ in range(6)
             ]
             out[s.case.id] = Samples(pairs=pairs, loops=1)
+        self.stages.append(out)
         return out
 
     monkeypatch.setattr(Gate, "stage", stage)
@@ -293,14 +294,40 @@ def test_verdicts_and_codes(
 ) -> None:
     gate = fake(monkeypatch, effects)
     i = IMPLEMENTATIONS["numpy.hinge"]
-    verdicts, samples = decide(gate, [Subject(CASE, i, i)])
-    rows = [gating._row(v, gate.base, gate.head, samples["first"][v.case.id]) for v in verdicts]
+    verdicts = decide(gate, [Subject(CASE, i, i)])
+    rows = [gating._row(v, gate.base, gate.head, gate.stages[0][v.case.id]) for v in verdicts]
     assert [r.verdict for r in rows] == [verdict]
     assert gating.code_of(rows, strict=False) == code
     assert gating.code_of(rows, strict=True) == strict
     if effects == [0.03]:
         assert "would have been seen" in rows[0].reason
     assert verdict in gating.table(rows)
+
+
+def test_an_interruption_loses_no_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def pair(
+        self: Gate, subject: Subject, processes: object, shared: object, samples: Samples
+    ) -> dict[str, list[float]]:
+        if samples.pairs:
+            raise KeyboardInterrupt
+        return {lane: [1.0, 2.0] for lane in ("base", "head", "again")}
+
+    monkeypatch.setattr(Gate, "_pair", pair)
+    words = ["--base", "impl:numpy.hinge", "--head", "impl:numpy.hinge", "--phase", "forward", "--out", "run"]
+    assert run(["bench", "gate", *words]) == 130
+    (line,) = (tmp_path / "run" / "pairs.jsonl").read_text().splitlines()
+    assert json.loads(line)["blocks"]["head"] == [1.0, 2.0]
+    assert not json.loads((tmp_path / "run" / "run.json").read_text())["complete"]
+
+
+def test_what_does_not_fit_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["--base", "impl:torch.multilabel_margin", "--head", "impl:torch.nn.MultiLabelMarginLoss"]
+    assert run(["bench", "gate", *words, "--size", "1e5x500", "--mode", "eager", "--out", "run"]) == 5
+    rows = [json.loads(x) for x in (tmp_path / "run" / "records.jsonl").read_text().splitlines()]
+    assert {(r["verdict"], r["reason"].split(":")[0]) for r in rows} == {("not run", "memory")}
 
 
 def test_nothing_compared_is_a_code_of_its_own() -> None:

@@ -70,7 +70,8 @@ def test_base_dependencies_hold_no_framework() -> None:
 def test_every_dependency_is_pinned() -> None:
     pinned = {
         line.split("==")[0].lower().replace("_", "-")
-        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        for file in ROOT.glob("constraints*.txt")
+        for line in file.read_text(encoding="utf-8").splitlines()
         if "==" in line and not line.startswith("#")
     }
     extras = [line for group in CONFIG["project"]["optional-dependencies"].values() for line in group]

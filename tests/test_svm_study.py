@@ -93,3 +93,14 @@ def test_what_is_not_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     (record,) = run_pass(build(plan).checks, plan, lambda tried: None)
     assert record.verdict == "pass"
     assert record.note.endswith("after 20 steps: not reached (0.001)")
+
+
+def test_without_cvxpy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hingeproof import table
+    from hingeproof.contracts import IMPLEMENTATIONS
+    from hingeproof.properties.catalogue import LAWS
+
+    monkeypatch.setattr(table, "_SOLVES", False)
+    why = table.lacking(IMPLEMENTATIONS["numpy.hinge"], LAWS["optimal_objective"])
+    assert why == "cvxpy is not installed, so no optimum is certified (pip install 'hingeproof[svm]')"
+    assert table.lacking(IMPLEMENTATIONS["numpy.hinge"], LAWS["fenchel_young"]) is None

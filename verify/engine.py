@@ -53,8 +53,15 @@ class Tally:
     strata: dict[str, int] = field(default_factory=dict)
     examples: int = 0
     failed_on: str = ""
-    deviation: Deviation | None = None
-    known: Failure | None = None  # of the class that the ledger knows; the search for others goes on
+    deviations: tuple[Deviation, ...] = ()
+    known: dict[str, Failure] = field(
+        default_factory=dict
+    )  # by entry; the search for failures of other classes goes on
+
+    def entry(self, failure: Failure) -> Deviation | None:
+        """The entry of the ledger that knows this class of failure."""
+        kind = kind_of(failure.observed)
+        return next((d for d in self.deviations if d.kind == kind), None)
 
     def add(self, seen: Judgement, batch: Batch) -> None:
         total = self.total
@@ -69,8 +76,9 @@ class Tally:
         total.note = total.note or seen.note
         total.curves += seen.curves
         if seen.failure is not None:
-            if self.deviation is not None and kind_of(seen.failure.observed) == self.deviation.kind:
-                self.known = self.known or seen.failure
+            entry = self.entry(seen.failure)
+            if entry is not None:
+                self.known.setdefault(entry.id, seen.failure)
             elif total.failure is None:
                 total.failure, self.failed_on = seen.failure, batch.focus
         if seen.judged:
@@ -144,7 +152,7 @@ class Pass:
             self.spec = replace(self.spec, sizes=(8,), widths=self.implementation.widths[-1:])
         self.foci = foci_of(loss, bounded=self.implementation.domain is not None)
         self.tallies = {
-            c.law: Tally(LAWS[c.law], deviation=next((d for d in plan.deviations if applies(d, c)), None))
+            c.law: Tally(LAWS[c.law], deviations=tuple(d for d in plan.deviations if applies(d, c)))
             for c in checks
             if self._lacking(LAWS[c.law]) is None
         }
@@ -152,7 +160,8 @@ class Pass:
             "reference": lru_cache(maxsize=None)(self._reference),
             "cross_entropy": self.backing.cross_entropy,
             "optimum": _optimum,
-            "defaults": self.spec.parameter_sets[0],
+            # the defaults, and another setting where it is no compilation of its own
+            "settings": (self.spec.parameter_sets * 2)[:2] if not self.spec.few else self.spec.parameter_sets[:1] * 2,
             "train": getattr(self.backing, "train", None) or partial(descend, self.backing.subject),
             "kept": {},  # what laws that are judged once share
         }
@@ -227,8 +236,8 @@ class Pass:
         if isinstance(refusal, str):
             return self._record(check, verdict="unsupported", reason=refusal)
         first = min(self.tallies, key=lambda name: (name != "answers", name))
-        entry = self.tallies[check.law].deviation
-        if check.law == first and entry is not None and entry.kind == kind_of(refusal.failure.observed):
+        entry = self.tallies[check.law].entry(refusal.failure)
+        if check.law == first and entry is not None:
             return self._known(check, entry, refusal.failure)
         if check.law == first:
             return self._record(check, verdict="fail", witness=self._evidence(refusal.failure, check))
@@ -379,11 +388,12 @@ class Pass:
         }
         if total.failure is not None:
             return self._record(check, verdict="fail", witness=self._evidence(total.failure, check), **facts)
-        entry = tally.deviation
-        if entry is not None and entry.check == check.id:
-            return self._replayed(check, entry, tally, facts)
-        if entry is not None and tally.known is not None:
-            return self._known(check, entry, tally.known, **facts)
+        replayed = [self._replayed(check, d, tally, facts) for d in tally.deviations if d.check == check.id]
+        if replayed:
+            return next((r for r in replayed if r.verdict == "stale"), replayed[0])
+        for entry in tally.deviations:
+            if entry.id in tally.known:
+                return self._known(check, entry, tally.known[entry.id], **facts)
         refused, outside = self._refused_scores(), self._outside(total)
         if thin and (outside or (refused and not total.judged)):
             return self._record(check, verdict="unsupported", reason=outside or refused)
@@ -406,9 +416,10 @@ class Pass:
         failure, instead = still_there(entry, tally.law, self._case(batch))
         if failure is not None:
             return self._known(check, entry, failure, **facts)
-        also = "; another input breaks it still: record that one" if tally.known is not None else ""
+        other = tally.known.get(entry.id)
+        also = "; another input breaks it still: record that one" if other is not None else ""
         reason = f"{instead}{also}: remove this entry ({entry.id}) from the ledger"
-        witness = None if tally.known is None else self._evidence(tally.known, check)
+        witness = None if other is None else self._evidence(other, check)
         return self._record(check, verdict="stale", reason=reason, witness=witness, **facts)
 
     def _known(self, check: Check, entry: Deviation, failure: Failure, **facts: Any) -> Record:

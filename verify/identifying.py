@@ -320,8 +320,8 @@ def _mean(implementation: Implementation) -> str:
             want = total / divisor
             if math.isclose(to_float(got), to_float(want), rel_tol=1e-5):  # an answer to look at, not a verdict
                 return "it is the sum" if name == "1" else f"divides by {name}"
-        divisor = to_float(total) / to_float(got)
-        return f"divides by neither N nor the violated samples ({divisor:g} for N = {batch.size})"
+        seen = to_float(total) / to_float(got)
+        return f"divides by neither N nor the violated samples ({seen:g} for N = {batch.size})"
     return ""
 
 

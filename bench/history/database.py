@@ -43,7 +43,7 @@ accuracy = sa.Table(
     sa.Column("name", sa.String(400), primary_key=True), sa.Column("verdicts", sa.Text),
     sa.Column("failures", sa.Integer), sa.Column("worst_ulp", sa.Float),
 )  # fmt: skip
-annotations = sa.Table(
+notes = sa.Table(
     "annotations", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("run", sa.Integer),
     sa.Column("name", sa.String(400)), sa.Column("text", sa.Text), sa.Column("written", sa.String(40)),
 )  # fmt: skip

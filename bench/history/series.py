@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from hingeproof.bench.history.changes import change_points, rises
-from hingeproof.bench.history.database import History, accuracy, annotations, runs, timings
+from hingeproof.bench.history.database import History, accuracy, runs, timings
+from hingeproof.bench.history.database import notes as annotated
 from hingeproof.errors import UsageError, nearest
 
 
@@ -98,7 +99,7 @@ def _series(connection: sa.Connection, table: sa.Table, name: str, kind: str) ->
         .order_by(runs.c.started, runs.c.id)
     ).mappings()  # fmt: skip
     notes: dict[int, list[str]] = {}
-    for note in connection.execute(sa.select(annotations).where(annotations.c.name == name)).mappings():
+    for note in connection.execute(sa.select(annotated).where(annotated.c.name == name)).mappings():
         notes.setdefault(note["run"], []).append(note["text"])
     grouped: dict[str, list[Point]] = {}
     for row in rows:

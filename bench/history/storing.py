@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from hingeproof.bench.history.database import History, accuracy, annotations, runs, timings
+from hingeproof.bench.history.database import History, accuracy, notes, runs, timings
 from hingeproof.bench.session import read_info, read_rows
 from hingeproof.bench.surroundings import hashed
 from hingeproof.errors import UsageError
@@ -147,7 +147,7 @@ def _entry(connection: sa.Connection, run: Any) -> Entry:
 
     return Entry(
         key=run["key"], kind=run["kind"], started=run["started"], comparable=json.loads(run["comparable"]),
-        volatile=json.loads(run["volatile"]), timings=rows(timings), accuracy=rows(accuracy), notes=rows(annotations),
+        volatile=json.loads(run["volatile"]), timings=rows(timings), accuracy=rows(accuracy), notes=rows(notes),
     )  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def _store(connection: sa.Connection, entry: Entry) -> bool:
         )
         .returning(runs.c.id)
     ).scalar_one()  # fmt: skip
-    for table, rows in ((timings, entry.timings), (accuracy, entry.accuracy), (annotations, entry.notes)):
+    for table, rows in ((timings, entry.timings), (accuracy, entry.accuracy), (notes, entry.notes)):
         if rows:
             connection.execute(sa.insert(table), [{**row, "run": made} for row in rows])
     return True
@@ -184,7 +184,7 @@ def annotate(history: History, name: str, key: str, text: str) -> None:
         if len(found) != 1:
             raise UsageError(f"{len(found)} runs begin with {key!r}: `hingeproof history show` names them")
         connection.execute(
-            sa.insert(annotations).values(
+            sa.insert(notes).values(
                 run=found[0][0], name=name, text=text,
                 written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             )

@@ -63,8 +63,7 @@ def crammer_singer(scores: Array, targets: Array, *, margin: float = 1.0, reduct
     return _reduce(_rows(scores, targets, margin), reduction)
 
 
-@jax.custom_vjp
-def _rows(scores: Array, targets: Array, margin: Any) -> Array:
+def _value(scores: Array, targets: Array, margin: Any) -> Array:
     return _forward(scores, targets, margin)[0]
 
 
@@ -91,4 +90,5 @@ def _backward(kept: Any, up: Array) -> tuple[Array, None, None]:
     return jnp.where(column == first[:, None], slope, jnp.where(own, -slope, 0)).astype(scores.dtype), None, None
 
 
+_rows = jax.custom_vjp(_value)
 _rows.defvjp(_forward, _backward)

@@ -52,7 +52,7 @@ class _Hinge(torch.autograd.Function):
         return _reduce(loss, reduction)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, up: torch.Tensor) -> tuple[Any, ...]:
         loss, y = ctx.saved_tensors
         return _where_positive(y * -_upstream(up, ctx.reduction, y.numel()), loss), None, None, None
@@ -67,7 +67,7 @@ def hinge(scores: torch.Tensor, targets: torch.Tensor, *, margin: float = 1.0, r
     Source: Vapnik 1995.
     """
     _floating(scores, targets)
-    return _Hinge.apply(scores, targets, margin, reduction)  # type: ignore[no-any-return]
+    return _Hinge.apply(scores, targets, margin, reduction)
 
 
 class _Ranking(torch.autograd.Function):
@@ -81,7 +81,7 @@ class _Ranking(torch.autograd.Function):
         return _reduce(loss, reduction)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, up: torch.Tensor) -> tuple[Any, ...]:
         loss, y = ctx.saved_tensors
         first = _where_positive(y * -_upstream(up, ctx.reduction, y.numel()), loss)
@@ -99,7 +99,7 @@ def margin_ranking(
     Source: Herbrich, Graepel and Obermayer 2000.
     """
     _floating(x1, x2, targets)
-    return _Ranking.apply(x1, x2, targets, margin, reduction)  # type: ignore[no-any-return]
+    return _Ranking.apply(x1, x2, targets, margin, reduction)
 
 
 class _Embedding(torch.autograd.Function):
@@ -110,7 +110,7 @@ class _Embedding(torch.autograd.Function):
         return _reduce(torch.where(y > 0, x, (x.new_full((), margin) - x).clamp_(min=0)), reduction)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, up: torch.Tensor) -> tuple[Any, ...]:
         x, y = ctx.saved_tensors
         up = _upstream(up, ctx.reduction, x.numel())
@@ -129,7 +129,7 @@ def hinge_embedding(
     Source: Hadsell, Chopra and LeCun 2006, without the squares.
     """
     _floating(scores, targets)
-    return _Embedding.apply(scores, targets, margin, reduction)  # type: ignore[no-any-return]
+    return _Embedding.apply(scores, targets, margin, reduction)
 
 
 class _MultiMargin(torch.autograd.Function):
@@ -145,7 +145,7 @@ class _MultiMargin(torch.autograd.Function):
         return _reduce(loss, reduction, s.shape[1]) / s.shape[1]
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, up: torch.Tensor) -> tuple[Any, ...]:
         loss, index = ctx.saved_tensors
         n, k = loss.shape
@@ -171,4 +171,4 @@ def multi_margin(
             f"scores have shape {tuple(scores.shape)}, targets {tuple(targets.shape)} and dtype {targets.dtype}: pass "
             "(N, K) and (N,) int64, or use the reference"
         )
-    return _MultiMargin.apply(scores, targets, margin, reduction)  # type: ignore[no-any-return]
+    return _MultiMargin.apply(scores, targets, margin, reduction)
