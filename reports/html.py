@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from hingeproof import __version__
+from hingeproof.figures import History
 from hingeproof.records import RunInfo
 from hingeproof.reports.compare import EXIT_WORSE, Difference
 from hingeproof.reports.findings import NONE, again, command
@@ -82,9 +83,14 @@ def _hash(text: str) -> str:
 
 
 def of_runs(
-    told: Sequence[Told], statements: Mapping[str, str], *, home: str = "", heading: str = "hingeproof report"
+    told: Sequence[Told],
+    statements: Mapping[str, str],
+    *,
+    home: str = "",
+    heading: str = "hingeproof report",
+    stored: Sequence[History] = (),
 ) -> str:
-    """Return the page of one run or several."""
+    """Return the page of one run or several. stored: the series of a history, to be drawn with their changes."""
     verified = [run for run in told if run.info is not None]
     several = len(told) > 1
     groups = [
@@ -99,7 +105,7 @@ def of_runs(
     tables += pair_tables([pair for run in verified for pair in run.pairs])
     tables += [timing_table(run.timings) for run in told if run.timings]
     tables += [gate_table(run.gates) for run in told if run.gates]
-    figures = picture_sections(told)
+    figures = picture_sections(told, stored)
     environments = [(run.name, sorted(_environment(run).items())) for run in told]
     sections = [
         *((m["key"], m["title"]) for m in matrices),

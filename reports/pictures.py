@@ -12,10 +12,16 @@ from hingeproof.reports.summary import Selection
 from hingeproof.reports.tables import points
 from hingeproof.reports.text import names
 
+SERIES = 24  # of a history, in a report; a site has more
 
-def picture_sections(told: Sequence[Told]) -> list[dict[str, Any]]:
+
+def picture_sections(told: Sequence[Told], stored: Sequence[History] = ()) -> list[dict[str, Any]]:
     """Return the sections of a page that show pictures, those that have any."""
     records = list({_key(figure): figure for run in told for figure in run.figures}.values())
+    histories = [*stored, *(r for r in records if isinstance(r, History))]
+    histories = [history for history in histories if history.points]
+    hidden = len(histories) - SERIES
+    unseen = f" {hidden:,} series more are in the history." if hidden > 0 else ""
     selections = [s for run in told for s in run.summary.selections]
     made = [
         {
@@ -68,8 +74,9 @@ def picture_sections(told: Sequence[Told]) -> list[dict[str, Any]]:
         {
             "key": "history",
             "title": "History",
-            "note": "A line breaks where the environment changed; a dashed mark is a change point; ※ is an annotation.",
-            "pictures": [history_item(r) for r in records if isinstance(r, History) and r.points],
+            "note": "A line breaks where the environment changed; a dashed mark is a change point; ※ is an annotation."
+            + unseen,
+            "pictures": [history_item(history) for history in histories[:SERIES]],
             "open": True,
         },
     ]
