@@ -211,23 +211,25 @@ def training(record: Training) -> str:
     """Return the sub-optimality against steps, both logarithmic, and the share of the margin reached."""
     width, height, top, bottom, left, right = 560, 180, 22, 150, 48, 545
     steps = [math.log10(max(s, 1)) for s in record.steps]
-    found = [v for v in record.suboptimality if v > 0 and math.isfinite(v)]
+    found = [v for v in record.suboptimality if v is not None and v > 0 and math.isfinite(v)]
     floor = math.log10(min(found)) - 0.5 if found else -16.0
-    levels = [math.log10(v) if v > 0 and math.isfinite(v) else floor for v in record.suboptimality]
+    levels = [(s, v) for s, v in zip(steps, record.suboptimality, strict=True) if v is not None and math.isfinite(v)]
+    levels = [(s, math.log10(v) if v > 0 else floor) for s, v in levels] or [(steps[0], floor)]
     x = Scale(min(steps), max(steps), left, right)
-    y = Scale(min(levels), max(levels), bottom, top)
+    y = Scale(min(v for _, v in levels), max(v for _, v in levels), bottom, top)
     parts = [
         svg.text(left, 13, "log₁₀ of the relative sub-optimality (line); share of the margin (dashed, 0 to 1)", "b")
     ]
     parts += svg.axes(x, y, (left, top, right, bottom))
     parts.append(svg.text(right, height - 2, "log₁₀ of the step", anchor="e"))
-    parts.append(svg.line([(x(s), y(v)) for s, v in zip(steps, levels, strict=True)], "c1"))
+    parts.append(svg.line([(x(s), y(v)) for s, v in levels], "c1"))
     share = Scale(0.0, 1.0, bottom, top)
     margin = [(x(s), share(min(m, 1.0))) for s, m in zip(steps, record.margin, strict=True) if m is not None]
     if len(margin) > 1:
         parts.append(svg.line(margin, "c2"))
     last = record.suboptimality[-1]
-    words = f"{record.title}, {record.optimiser}: relative sub-optimality {last:.3g} after {record.steps[-1]:,} steps"
+    end = "not finite" if last is None else f"{last:.3g}"
+    words = f"{record.title}, {record.optimiser}: relative sub-optimality {end} after {record.steps[-1]:,} steps"
     return svg.figure(width, height, words, parts)
 
 
