@@ -158,7 +158,7 @@ def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
         seed=wanted.seed or 0,
         strict=bool(wanted.strict),
         users=users,
-        deviations=ledger(wanted.ledger, [user.target for user in users]),
+        deviations=ledger(wanted.ledger),
     )
 
 
