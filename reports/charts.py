@@ -140,8 +140,8 @@ def svm(record: SvmPicture) -> str:
     """Return data, separating line, margin band and support vectors, and trained models' lines beside it."""
     size, edge = 420, 26
     xs, ys = [p[0] for p in record.points], [p[1] for p in record.points]
-    x = Scale(min(xs), max(xs), edge, size - edge)
-    y = Scale(min(ys), max(ys), size - edge, edge)
+    # samples at the border are seen whole
+    x, y = Scale(*_wider(xs), edge, size - edge), Scale(*_wider(ys), size - edge, edge)
     box = (edge, edge, size - edge, size - edge)
     parts = list(svg.axes(x, y, box))
     best = record.optimum
@@ -169,6 +169,11 @@ def svm(record: SvmPicture) -> str:
         + (f", and the line of {', '.join(t.name for t in record.trained)}" if record.trained else "")
     )
     return svg.figure(size, size, words, parts)
+
+
+def _wider(values: Sequence[float]) -> tuple[float, float]:
+    room = (max(values) - min(values)) * 0.05
+    return min(values) - room, max(values) + room
 
 
 def hash_of(name: str) -> int:
@@ -206,30 +211,32 @@ def training(record: Training) -> str:
     """Return the sub-optimality against steps, both logarithmic, and the share of the margin reached."""
     width, height, top, bottom, left, right = 560, 180, 22, 150, 48, 545
     steps = [math.log10(max(s, 1)) for s in record.steps]
-    found = [v for v in record.suboptimality if v > 0 and math.isfinite(v)]
+    found = [v for v in record.suboptimality if v is not None and v > 0 and math.isfinite(v)]
     floor = math.log10(min(found)) - 0.5 if found else -16.0
-    levels = [math.log10(v) if v > 0 and math.isfinite(v) else floor for v in record.suboptimality]
+    levels = [(s, v) for s, v in zip(steps, record.suboptimality, strict=True) if v is not None and math.isfinite(v)]
+    levels = [(s, math.log10(v) if v > 0 else floor) for s, v in levels] or [(steps[0], floor)]
     x = Scale(min(steps), max(steps), left, right)
-    y = Scale(min(levels), max(levels), bottom, top)
+    y = Scale(min(v for _, v in levels), max(v for _, v in levels), bottom, top)
     parts = [
         svg.text(left, 13, "log₁₀ of the relative sub-optimality (line); share of the margin (dashed, 0 to 1)", "b")
     ]
     parts += svg.axes(x, y, (left, top, right, bottom))
     parts.append(svg.text(right, height - 2, "log₁₀ of the step", anchor="e"))
-    parts.append(svg.line([(x(s), y(v)) for s, v in zip(steps, levels, strict=True)], "c1"))
+    parts.append(svg.line([(x(s), y(v)) for s, v in levels], "c1"))
     share = Scale(0.0, 1.0, bottom, top)
     margin = [(x(s), share(min(m, 1.0))) for s, m in zip(steps, record.margin, strict=True) if m is not None]
     if len(margin) > 1:
         parts.append(svg.line(margin, "c2"))
     last = record.suboptimality[-1]
-    words = f"{record.title}, {record.optimiser}: relative sub-optimality {last:.3g} after {record.steps[-1]:,} steps"
+    end = "not finite" if last is None else f"{last:.3g}"
+    words = f"{record.title}, {record.optimiser}: relative sub-optimality {end} after {record.steps[-1]:,} steps"
     return svg.figure(width, height, words, parts)
 
 
 def timings(rows: Sequence[Timing]) -> str:
     """Return a bar for each case, with its interval and the roof: the time that the same bytes take to copy."""
     measured = [(row, found) for row in rows if row.status == "measured" and (found := interval(row.calls))]
-    width, height, left, right = 560, 22 * len(measured) + 26, 230, 500
+    width, height, left, right = 560, 22 * len(measured) + 26, 210, 455
     times = [t for _, found in measured for t in (found.low, found.high)]
     roofs = [row.bytes / row.roof for row, _ in measured if row.roof and row.bytes]
     least, most = math.log10(min([*times, *roofs])), math.log10(max([*times, *roofs]))

@@ -94,26 +94,8 @@ def _kind(directory: Path) -> str:
 
 
 def figures(directory: Path) -> tuple[Figure, ...]:
-    """Return the figures of a run; a run that has none, or was killed while writing them, has fewer."""
-    path = directory / "figures.jsonl"
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise read.UnreadableRunError(f"{path} cannot be read: {error.strerror}") from error
-    decoder = msgspec.json.Decoder(Figure)
-    found: list[Figure] = []
-    for number, line in enumerate(lines, 1):
-        try:
-            if line.strip():
-                found.append(decoder.decode(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            if number == len(lines):
-                break
-            why = " ".join(str(error).split())
-            raise read.UnreadableRunError(f"{path}, line {number} is damaged: {why}") from error
-    return tuple(found)
+    """Return the figures of a run. Raises: UnreadableRunError."""
+    return read.rows(directory / "figures.jsonl", Figure)
 
 
 def distinct_names(directories: Sequence[Path]) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 
 from hingeproof.records import Pair
 from hingeproof.reports.page import Page
+from hingeproof.reports.read import rows
 from hingeproof.reports.text import one_line
 
 MODES_SHOWN = 8
@@ -20,12 +20,8 @@ NOTE = (
 
 
 def read(directory: Path) -> tuple[Pair, ...]:
-    """Return the pairs of a run; none where it has no pairs.jsonl."""
-    try:
-        lines = (directory / "pairs.jsonl").read_bytes().splitlines()
-    except OSError:
-        return ()
-    return tuple(msgspec.json.decode(line, type=Pair) for line in lines)
+    """Return the pairs of a run; none where it has no pairs.jsonl. Raises: UnreadableRunError."""
+    return rows(directory / "pairs.jsonl", Pair)
 
 
 def render(pairs: Iterable[Pair], console: Console) -> None:
@@ -41,29 +37,29 @@ def _implementations(page: Page, pairs: Sequence[Pair]) -> None:
     if not pairs:
         return
     page.heading("Same loss, same inputs, different implementations (pairs; all of them in pairs.jsonl)")
-    head, rows = by_loss(pairs)
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    head, lines = by_loss(pairs)
+    widths = [max(len(row[i]) for row in [head, *lines]) for i in range(len(head) - 1)]
     widths.append(max(page.width - sum(widths) - len(widths), 12))
-    page.table(head, [[(cell, "") for cell in row] for row in rows], widths)
+    page.table(head, [[(cell, "") for cell in row] for row in lines], widths)
     page.paragraph(NOTE, style="dim")
 
 
 def by_loss(pairs: Sequence[Pair]) -> tuple[list[str], list[list[str]]]:
     """Return a table's head and its rows, one a loss."""
-    rows = []
+    made = []
     for loss in sorted({p.loss for p in pairs}):
         members = [p for p in pairs if p.loss == loss]
         names = {n for p in members for n in (p.first, p.second)}
         worst = max(members, key=lambda p: p.ulp or 0.0)
         where = f"{worst.first} {worst.second} {worst.dtype}" if worst.ulp else ""
-        rows.append(
+        made.append(
             [
                 loss, str(len(names)), f"{sum(p.identical for p in members)}/{len(members)}",
                 f"{worst.ulp or 0:.3g}", str(sum(p.not_finite > 0 for p in members) or "-"),
                 str(sum(p.selected_differently > 0 for p in members) or "-"), where,
             ]
         )  # fmt: skip
-    return ["loss", "impls", "identical", "max ulp", "NaN/inf", "gradient", "largest difference between"], rows
+    return ["loss", "impls", "identical", "max ulp", "NaN/inf", "gradient", "largest difference between"], made
 
 
 def different_modes(pairs: Iterable[Pair]) -> list[Pair]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -114,6 +115,33 @@ def _cut_off(path: Path) -> bool:
             return file.read() != b"\n"
     except OSError:  # no file, or an empty one
         return False
+
+
+Row = TypeVar("Row")
+
+
+def rows(path: Path, kind: type[Row] | Any) -> tuple[Row, ...]:
+    """Return the lines of a file beside the records; a missing file has none, and one cut off lacks its last.
+
+    Raises: UnreadableRunError where it is damaged.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise UnreadableRunError(f"{path} cannot be read: {error.strerror}") from error
+    decoder = msgspec.json.Decoder(kind)
+    found: list[Row] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                found.append(decoder.decode(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            if number == len(lines):
+                break
+            raise UnreadableRunError(f"{path}, line {number} is damaged: {_one_line(error)}") from error
+    return tuple(found)
 
 
 def _bytes(path: Path, missing: str) -> bytes:

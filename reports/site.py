@@ -13,6 +13,7 @@ from hingeproof.figures import Curve, History, Moment, UlpError
 from hingeproof.records import Verdict
 from hingeproof.reports import html, timings
 from hingeproof.reports.load import Told, sentence
+from hingeproof.reports.pictures import history_item
 from hingeproof.reports.summary import WORST_FIRST, Shared, Summary
 from hingeproof.reports.tables import versions
 from hingeproof.reports.text import one_line
@@ -47,7 +48,7 @@ def pages(told: Sequence[Told], statements: Mapping[str, str], stored: Sequence[
         title="hingeproof: history",
         heading="History",
         home="index.html",
-        items=[html.history_item(record) for record in series[:SERIES]],
+        items=[history_item(record) for record in series[:SERIES]],
         hidden=max(len(series) - SERIES, 0),
     )
     out["index.html"] = html.page(

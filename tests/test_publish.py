@@ -56,3 +56,8 @@ def test_the_series_of_a_history_with_changes_and_annotations(tmp_path: Path) ->
     page = (out / "history.html").read_text(encoding="utf-8")
     assert 'class="change"' in page
     assert "new compiler" in page
+    assert run(["report", str(runs[0]), "--history", place, "--html", str(tmp_path / "r.html")]) == 0
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert 'class="change"' in page
+    assert "new compiler" in page
+    assert run(["report", str(runs[0]), "--history", place]) == 2

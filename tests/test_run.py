@@ -101,7 +101,8 @@ def test_a_good_callable_passes(folder: Path) -> None:
     assert run.info.complete
     assert verdicts(run, "mine:good") == {"pass"}
     assert len(run.records) == run.info.checks == 3
-    assert sorted(p.name for p in (folder / "out").iterdir()) == ["pytest.log", "records.jsonl", "run.json"]
+    kept = ["figures.jsonl", "pairs.jsonl", "pytest.log", "records.jsonl", "run.json"]
+    assert sorted(p.name for p in (folder / "out").iterdir()) == kept
 
 
 @pytest.mark.parametrize(

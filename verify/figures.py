@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 AT_MOST = 2_000  # points of a figure
 COLUMNS = 512  # of an error envelope
+
+
+def _alike(*columns: list[Any]) -> None:
+    """Raise ValueError (which a reader reports as damage) unless there is one value of each for every point."""
+    if len({len(column) for column in columns}) > 1 or len(columns[0]) > AT_MOST:
+        raise ValueError("a figure's lists must be of one length, at most 2,000")
 
 
 class Kink(msgspec.Struct, frozen=True):
@@ -38,6 +46,11 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag="curve"):
     slope: list[float]
     kinks: list[Kink]
 
+    def __post_init__(self) -> None:
+        _alike(self.z, self.value, self.slope)
+        if not self.z:
+            raise ValueError("a curve without points")
+
 
 class UlpError(msgspec.Struct, frozen=True, kw_only=True, tag="ulp"):
     """The signed error of an implementation along all finite scores of a format, at one label.
@@ -61,6 +74,12 @@ class UlpError(msgspec.Struct, frozen=True, kw_only=True, tag="ulp"):
     worst_at: str
     wrong: int = 0
 
+    def __post_init__(self) -> None:
+        _alike(self.first, self.low, self.high)
+        float.fromhex(self.worst_at)
+        if not self.first:
+            raise ValueError("an envelope without columns")
+
 
 class Line(msgspec.Struct, frozen=True):
     """A line w₁x₁ + w₂x₂ + b = 0 and what it is."""
@@ -82,19 +101,28 @@ class SvmPicture(msgspec.Struct, frozen=True, kw_only=True, tag="svm"):
     trained: list[Line] = []
     facts: dict[str, str] = {}
 
+    def __post_init__(self) -> None:
+        _alike(self.points, self.labels)
+        if not self.points:
+            raise ValueError("a picture without samples")
+
 
 class Training(msgspec.Struct, frozen=True, kw_only=True, tag="training"):
     """Training on a problem whose optimum is certified.
 
-    suboptimality: (P(w) − P*)/|P*|, exact before it is rounded. margin: 1/‖w‖ over that of the optimum, None for w = 0.
+    suboptimality: (P(w) − P*)/|P*|, exact before it is rounded, None where it is not finite. margin: 1/‖w‖ over
+    that of the optimum, None for w = 0.
     """
 
     check: str
     title: str
     optimiser: str
     steps: list[int]
-    suboptimality: list[float]
+    suboptimality: list[float | None]
     margin: list[float | None]
+
+    def __post_init__(self) -> None:
+        _alike(self.steps, self.suboptimality, self.margin)
 
 
 class Moment(msgspec.Struct, frozen=True):

@@ -26,6 +26,9 @@ Annotations = Annotated[bool, typer.Option("--annotations", help="Print at most 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict sentence.")]
 Color = Annotated[bool | None, typer.Option("--color/--no-color", help="[on a terminal, unless NO_COLOR is set]")]
+Stored = Annotated[
+    str | None, typer.Option("--history", metavar="DB", help="Draw the series of this history, with their changes.")
+]
 
 # The worst exit code wins, in this order.
 WORST = (INTERRUPTED, INTERNAL, USAGE, INVALID, FINDING, NOTHING, UNDECIDED, GOOD)
@@ -40,6 +43,7 @@ def report(
     sarif: Sarif = None,
     badge: Badge = None,
     annotations: Annotations = False,
+    history: Stored = None,
     json: Json = False,
     quiet: Quiet = False,
     color: Color = None,
@@ -57,7 +61,10 @@ def report(
     if html is not None:
         from hingeproof.reports import html as pages
 
-        _write("--html", html, pages.of_runs(told, _statements()))
+        series = _series(history) if history is not None else ()
+        _write("--html", html, pages.of_runs(told, _statements(), stored=series))
+    elif history is not None:
+        raise UsageError("--history is drawn on a page: add --html FILE")
     for option, target, limit in (("--markdown", markdown, "SUMMARY"), ("--comment", comment, "COMMENT")):
         if target is not None:
             from hingeproof.reports import markdown as md
@@ -161,9 +168,7 @@ def diff(
 def publish(
     runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run directories of any kind and age.")],
     out: Annotated[str, typer.Option(metavar="DIR", help="The site's folder: new, empty, or an earlier site.")],
-    history: Annotated[
-        str | None, typer.Option(metavar="DB", help="Show the series of this history, with their change points.")
-    ] = None,
+    history: Stored = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a static site over runs: index, a page a run, loss and implementation, history. No server is needed."""
