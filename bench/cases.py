@@ -59,11 +59,17 @@ PROFILES = {
 
 
 def chosen(plan: BenchPlan) -> dict[str, Implementation]:
-    """The implementations whose framework is installed."""
+    """The implementations whose framework is installed, and has a clock here (kernel.py)."""
     found = implementations(
         Plan(patterns=plan.patterns, losses=plan.losses, frameworks=plan.frameworks, users=plan.users)
     )
-    return {name: i for name, i in found.items() if not missing_packages(i)}
+    return {name: i for name, i in found.items() if i.framework in MODES and plain(i) and not missing_packages(i)}
+
+
+def plain(i: Implementation) -> bool:
+    """Is it called with our labels and computes our loss? Others (0/1 labels, other scales) are verified, not timed."""
+    known = i.labels == "ours" and i.scale == "1" and i.domain is None
+    return known and i.subject is None and not i.environment
 
 
 def parse_size(text: str) -> tuple[int, int | None]:

@@ -61,14 +61,21 @@ def parameters_of(implementation: Implementation) -> dict[str, fmpq]:
 
 
 @lru_cache(maxsize=64)
-def strata(name: str, arithmetic: Arithmetic, fixed: tuple[tuple[str, fmpq], ...], *, extreme: bool = False) -> Batch:
-    """At least 10,000 seeded elements of one loss, every stratum of its own among them.
+def strata(
+    name: str,
+    arithmetic: Arithmetic,
+    fixed: tuple[tuple[str, fmpq], ...],
+    without: tuple[str, ...] = (),
+    *,
+    extreme: bool = False,
+) -> Batch:
+    """At least 10,000 seeded elements of one loss, every stratum of its own among them but those of `without`.
 
     The extreme strata (near overflow, NaN and infinities) are a batch apart: no mean of theirs has a bound.
     """
     loss = LOSSES[name]
     apart = ("large", "not_finite")
-    foci = [f for f in foci_of(loss) if (f in apart) == extreme]
+    foci = [f for f in foci_of(loss) if (f in apart) == extreme and f not in without]
     width = 4 if loss.margins.row == "vector" else 1
     spec = Spec(loss, arithmetic, frozenset(), fixed=fixed, sizes=(8,), widths=(width,))
     random = np.random.default_rng(20240)
@@ -127,25 +134,29 @@ def bounds(evaluations: Sequence[Evaluation], n: int, largest: fmpq) -> Bounds:
 
 
 @lru_cache(maxsize=64)
-def _strata_bounds(name: str, arithmetic: Arithmetic, fixed: tuple[tuple[str, fmpq], ...]) -> Bounds:
-    batch = strata(name, arithmetic, fixed)
+def _strata_bounds(
+    name: str, arithmetic: Arithmetic, fixed: tuple[tuple[str, fmpq], ...], without: tuple[str, ...]
+) -> Bounds:
+    batch = strata(name, arithmetic, fixed, without)
     return bounds(batch.evaluations, batch.size, arithmetic.format.largest)
 
 
 @lru_cache(maxsize=64)
-def _strata_mean(name: str, arithmetic: Arithmetic, fixed: tuple[tuple[str, fmpq], ...]) -> Interval | None:
-    return reduced_interval(strata(name, arithmetic, fixed), "mean")
+def _strata_mean(
+    name: str, arithmetic: Arithmetic, fixed: tuple[tuple[str, fmpq], ...], without: tuple[str, ...]
+) -> Interval | None:
+    return reduced_interval(strata(name, arithmetic, fixed, without), "mean")
 
 
 Ask = Callable[[Data, str, str], Answer]  # arrays, phase, reduction
 
 
-def judge_strata(case: Case, implementation: Implementation, ask: Ask) -> Checked:
+def judge_strata(case: Case, implementation: Implementation, ask: Ask, without: tuple[str, ...] = ()) -> Checked:
     """Judge an implementation, in the mode and dtype of the case, on the seeded elements of every stratum.
 
     Raises: WrongAnswerError.
     """
-    key = (case.loss, arithmetic_of(case), tuple(sorted(_fixed(implementation).items())))
+    key = (case.loss, arithmetic_of(case), tuple(sorted(_fixed(implementation).items())), without)
     batch, out = strata(*key), Checked()
     whole = not implementation.needs_both_classes
     if "none" in implementation.reductions:

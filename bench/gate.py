@@ -86,9 +86,11 @@ def places(base: Side, head: Side) -> dict[str, Place]:
 class Gate:
     """Times subjects on two sides. Whatever it has measured is kept in `samples`."""
 
-    def __init__(self, base: Side, head: Side, limits: Limits, *, seed: int = 0) -> None:
+    def __init__(self, base: Side, head: Side, limits: Limits, *, seed: int = 0, without: tuple[str, ...] = ()) -> None:
+        """`without`: strata on which neither side is judged."""
         self.base, self.head, self.limits = base, head, limits
         self.random = random.Random(seed)
+        self.without = without
         self._checked: set[tuple[str, str]] = set()
         self.stages: list[dict[str, Samples]] = []  # what was measured, also of a stage that was interrupted
 
@@ -188,7 +190,7 @@ class Gate:
             try:
                 judge_timed(subject.case, implementation, data, got("answer"))
                 with np.errstate(all="ignore"):
-                    judge_strata(subject.case, implementation, ask)
+                    judge_strata(subject.case, implementation, ask, self.without)
             except WrongAnswerError as error:
                 raise WrongAnswerError(f"{lane}: {error}") from None
             self._checked.add((subject.case.id, lane))

@@ -20,7 +20,8 @@ class Spec(NamedTuple):
     """How a callable is called. `target` is `module:attribute`; `settings` are all arguments that are no arrays.
 
     style: `function`, `module_class` or `module`. caller_reduces: the callable has no mean of its own, so that the
-    caller takes it (a framework's mean over what it returns). gradient: NumPy's `<loss>_grad`.
+    caller takes it (a framework's mean over what it returns). gradient: NumPy's `<loss>_grad`. source, gradient_source:
+    Python text that defines `call`, in place of target and gradient.
     """
 
     framework: str
@@ -35,6 +36,8 @@ class Spec(NamedTuple):
     device: str
     dtype: str
     threads: int
+    source: str = ""
+    gradient_source: str = ""
 
 
 class Answer(NamedTuple):
@@ -56,9 +59,16 @@ def load(target: str) -> Any:
     return found
 
 
+def written(source: str) -> Any:
+    """The function `call` that a text defines."""
+    space: dict[str, Any] = {"__name__": "hingeproof.written"}
+    exec(source, space)
+    return space["call"]
+
+
 def bound(spec: Spec, mean: Callable[[Any], Any]) -> Callable[..., Any]:
     """(inputs, targets) → loss, with everything that is no array filled in."""
-    subject = load(spec.target)
+    subject = written(spec.source) if spec.source else load(spec.target)
     settings = dict(spec.settings)
     if spec.style == "module_class":
         subject, settings = subject(**settings), {}
@@ -83,6 +93,7 @@ class NumpyKernel:
     def __init__(self, spec: Spec, inputs: list[Any], targets: Any) -> None:
         call = bound(spec, lambda x: np.mean(x))
         gradient = None if spec.gradient is None else load(spec.gradient)
+        gradient = written(spec.gradient_source) if spec.gradient_source else gradient
         if spec.phase != "forward" and gradient is None:
             raise CannotTimeError("a NumPy callable without a gradient function has no backward")
         if spec.mode != "eager":

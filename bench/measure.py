@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.backends.binding import parameters
+from hingeproof.backends.binding import argument_names, parameters
 from hingeproof.bench import surroundings
 from hingeproof.bench.cases import too_large
 from hingeproof.bench.check import Checked, WrongAnswerError, judge_strata, judge_timed, strata
@@ -60,12 +60,24 @@ def spec_of(implementation: Implementation, case: Case, *, phase: str | None = N
     batch = strata(implementation.loss, Arithmetic(FORMATS[case.dtype]), ())
     assert not callable(implementation.gradient)  # a timed subject is loaded by its name, in another process
     settings = parameters(implementation, batch, asked)
+    gradient = implementation.gradient if isinstance(implementation.gradient, str) else None
+    named = gradient is not None and all(part.isidentifier() for part in gradient.replace(":", ".").split("."))
+    formula = "" if gradient is None or named else gradient
     return Spec(
         framework=case.framework, target=implementation.target, style=implementation.style, settings=settings,
-        targets_first=implementation.targets_first, caller_reduces=caller, gradient=implementation.gradient,
+        targets_first=implementation.targets_first, caller_reduces=caller, gradient=gradient if named else None,
         phase=phase or ("both" if case.phase == "compile" else case.phase), mode=case.mode, device=case.device,
-        dtype=case.dtype, threads=case.threads,
+        dtype=case.dtype, threads=case.threads, source=source_of(implementation, implementation.expression),
+        gradient_source=source_of(implementation, formula),
     )  # fmt: skip
+
+
+def source_of(implementation: Implementation, expression: str) -> str:
+    """An expression over our names as the text of a function of them; nothing for nothing."""
+    if not expression:
+        return ""
+    arguments = ", ".join(f"{n}=None" for n in argument_names(implementation))
+    return "\n".join([*implementation.imports, f"def call({arguments}):", f"    return {expression}"])
 
 
 def asker(implementation: Implementation, case: Case) -> Callable[[Data, str, str], Answer]:
@@ -106,6 +118,8 @@ def time_case(case: Case, implementation: Implementation, plan: BenchPlan) -> Ti
         return row(case, status="not run", reason=str(error))
     except WrongAnswerError as error:
         return row(case, status="invalid", reason=f"wrong answer: {error}")
+    except NotImplementedError as error:
+        return row(case, status="not run", reason=f"not implemented: {(str(error).splitlines() or [''])[0][:200]}")
     except Exception as error:  # an implementation may raise anything; what it raised is the row
         text = (str(error).strip().splitlines() or [""])[0][:200]
         return row(case, status="crash", reason=f"raised {type(error).__name__}: {text}")

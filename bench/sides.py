@@ -85,8 +85,9 @@ def build(revision: str) -> tuple[str, Path, str]:
     if not (folder / ".complete").exists():
         _build(sha, folder)
     metadata = next(folder.glob("*.dist-info/METADATA"), None)
-    requires = Parser().parsestr(metadata.read_text(encoding="utf-8")) if metadata else None
-    return sha, folder, "\n".join(sorted(requires.get_all("Requires-Dist") or [])) if requires else ""
+    requires = Parser().parsestr(metadata.read_text(encoding="utf-8")).get_all("Requires-Dist") if metadata else None
+    # extras are what somebody chose to install: here the environment is what it is, for both
+    return sha, folder, "\n".join(sorted(r for r in requires or [] if "extra ==" not in r))
 
 
 def _build(sha: str, folder: Path) -> None:

@@ -176,7 +176,8 @@ def problem(loss: Loss, params: Mapping[str, fmpq], kind: str) -> Problem:
     """`lattice`: points of a coarse grid, some twice with both labels. `cloud`: finer, with base scores, as in boosting."""
     vector, many = loss.margins.row == "vector", len(loss.margins.inputs)
     outputs = CLASSES if vector else 1
-    free = kind == "lattice" and loss.margins.name in ("binary", "residual")
+    # one score a sample, drawn both ways by the labels: its bias needs no ridge to be bounded
+    free = kind == "lattice" and not vector and many == 1 and not loss.labels_decide
     source = random.Random(f"{loss.margins.name} {kind}")
     features: list[tuple[tuple[fmpq, ...], ...]] = []
     base: list[tuple[fmpq, ...]] = []

@@ -297,3 +297,10 @@ def test_a_compilation_is_timed_apart() -> None:
 def test_labels_of_jax_are_32_bits_wide() -> None:
     assert kernel.jax_labels(np.zeros(3, np.int64), "float32").dtype == np.int32
     assert kernel.jax_labels(np.zeros(3, np.int64), "float64").dtype == np.int64
+
+
+def test_a_framework_without_a_clock_has_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hingeproof.bench import cases as module
+
+    monkeypatch.setattr(module, "missing_packages", lambda i: [])
+    assert {c.framework for c in cases(BenchPlan())} == set(MODES)

@@ -183,8 +183,9 @@ def test_nonnegative_combination_of_a_small_complementarity_problem() -> None:
 
 
 def test_the_complete_fallback_alone() -> None:
+    from hingeproof.svm.conditions import verify
+    from hingeproof.svm.fallback import subproblem
     from hingeproof.svm.model import Point, build
-    from hingeproof.svm.polish import subproblem, verify
 
     rng = np.random.default_rng(3)
     X, y = rng.integers(-2, 3, (14, 2)).astype(float), np.arange(14) % 2
@@ -228,6 +229,13 @@ def test_cvxpy_answers_pos_of_one_minus_a_margin_with_zero() -> None:
     assert not np.any(w.value)
     reached = float(np.maximum(0, 1 - signs * (X @ w.value + b.value)).sum())  # ½‖w‖² is 0
     assert reached > 100 * float(certified.upper), "mended: drop this test and the finding"
+    # as a certificate the answer is refuted by the multipliers of the true one, and by any others
+    claim = certified.certificate() | {
+        "w": ["0/1"] * 4, "b": "0/1", "objective": "0/1", "upper": "0/1", "lower": "0/1", "margin_squared": None,
+    }  # fmt: skip
+    for alpha in (claim["alpha"], {}):
+        with pytest.raises(checker.Rejected):
+            checker.check(claim | {"alpha": alpha}, X.tolist(), y.tolist())
 
 
 @pytest.mark.parametrize(

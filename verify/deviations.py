@@ -134,8 +134,8 @@ def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, toda
         versions=versions,
         kind=kind,
         check=wanted.check,
-        observed=wanted.witness.observed,
-        allowed=wanted.witness.expected,
+        observed=_short(wanted.witness.observed),
+        allowed=_short(wanted.witness.expected),
         why=why,
         link=link,
         since=today,
@@ -143,6 +143,10 @@ def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, toda
         witness=wanted.witness.asked or wanted.witness.inputs,
         parameters={k: v for k, v in wanted.witness.parameters.items() if k not in ("reduction", "sample")},
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 160 else f"{text[:159]}…"
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:

@@ -176,6 +176,8 @@ class Pass:
 
     def _lacking(self, law: Law) -> str | None:
         """What the law needs and this pass does not have."""
+        if law.group == "svm" and self.implementation.scale != "1":
+            return f"it computes {self.implementation.scale} times the loss: the certified optima are the loss's own"
         fixed = self._not_varied() & set(law.needs)
         return "not varied here: each value would be a compilation" if fixed else lacking(self.implementation, law)
 

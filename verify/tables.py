@@ -71,15 +71,21 @@ def _implementations() -> Table:
 
 
 def _deviations() -> Table:
-    """The ledger, one line an implementation: which laws, on which releases, why."""
+    """The ledger, one line a cause: whose it is, how many entries, when to look again. The entries have the links."""
     from hingeproof.deviations import ledger
+    from hingeproof.reports.text import names
 
-    rows: dict[tuple[str, str], list[Any]] = {}
+    rows: dict[str, list[Any]] = {}
     for entry in ledger(None):
-        rows.setdefault((entry.implementation, entry.why), []).append(entry)
-    return ("implementation", "laws", "releases", "review by", "why"), [
-        (name, str(len(found)), found[0].versions, str(min(e.review_by for e in found)), f"{why} ({found[0].link})")
-        for (name, why), found in sorted(rows.items())
+        rows.setdefault(entry.why, []).append(entry)
+    return ("implementations", "entries", "review by", "why"), [
+        (
+            ", ".join(names(sorted({e.implementation for e in found}), (), at_most=2)),
+            str(len(found)),
+            str(min(e.review_by for e in found)),
+            why,
+        )
+        for why, found in sorted(rows.items(), key=lambda row: row[1][0].implementation)
     ]
 
 

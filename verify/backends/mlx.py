@@ -13,7 +13,7 @@ import numpy as np
 from hingeproof.backends.binding import arrays, bind
 from hingeproof.backends.numpy import cross_entropy as cross_entropy
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -36,6 +36,7 @@ class MlxSubject:
 
     gradients = True
     layouts = ("strided", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def compiled(self) -> bool:

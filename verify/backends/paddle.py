@@ -11,7 +11,7 @@ import paddle
 from hingeproof.backends.binding import arrays, bind
 from hingeproof.backends.numpy import cross_entropy as cross_entropy
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -33,6 +33,7 @@ class PaddleSubject:
     compiled = False
     gradients = True
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = tuple(n for n in LABEL_DTYPES if n not in ("uint16", "uint32"))  # it takes uint16 for bfloat16
 
     def array(self, x: Array) -> Any:
         return paddle.to_tensor(np.ascontiguousarray(x), place=paddle.CPUPlace())

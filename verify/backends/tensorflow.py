@@ -12,7 +12,7 @@ import tensorflow as tf
 from hingeproof.backends.binding import arrays, bind
 from hingeproof.backends.numpy import cross_entropy as cross_entropy
 from hingeproof.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Output
+from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -35,6 +35,7 @@ class TensorflowSubject:
 
     gradients = True
     layouts = ("strided", "negative", "transposed")
+    label_dtypes = LABEL_DTYPES
 
     @property
     def compiled(self) -> bool:

@@ -27,6 +27,6 @@ def _fast(framework: str, loss: str, modes: tuple[str, ...], dtypes: tuple[str, 
 _WIDE = ("float32", "float64")
 IMPLEMENTATIONS = (
     *(_fast("torch", loss, ("eager",), _WIDE) for loss in ("hinge", "margin_ranking", "hinge_embedding")),
-    _fast("torch", "multi_margin", ("eager",), _WIDE, labels="int64"),
+    _fast("torch", "multi_margin", ("eager",), _WIDE, label_dtype="int64"),
     *(_fast("jax", loss, ("eager", "jit"), _WIDE) for loss in ("hinge", "perceptron", "crammer_singer")),
 )

@@ -1,4 +1,6 @@
-"""What a problem will cost, from times measured on one core (bench/test_svm_speed.py): right within a factor of 3.
+"""What a problem will cost, from times measured on one core (bench/test_svm_speed.py): an order of magnitude.
+
+Estimates were within 2 of one run and down to a fifth of the time on a machine under heavy load.
 
 Three terms for Clarabel: per sample, per pair of entries in a row, and for the factor that fills in. For the exact
 solve of m equations whose entries have b bits: m^3.2 b² (python-flint 0.9; p-adic lifting).
