@@ -29,6 +29,7 @@ from hingeproof.reports.text import number, one_line, visible
 SUMMARY = 1024 * 1024  # bytes of a step summary (GitHub: 1 MiB a step)
 COMMENT = 65_536  # characters of a comment; counted in bytes here, so a few fewer
 TABLE_LINES = 500
+ZEROS = re.compile(r"(0x[01](?:\.[0-9a-f]*[1-9a-f])?)\.?0*p")  # 0x1.8000000000000p-2 is 0x1.8p-2
 FINDINGS_IN_FULL = 200
 # What Markdown, or GitHub's additions to it, would read as more than text.
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~>])")
@@ -254,4 +255,5 @@ def tensor_lines(name: str, tensor: Tensor) -> list[str]:
     rest = len(tensor.decimal) - ELEMENTS
     more = f", … {rest:,} more" if rest > 0 else ""
     lines = [f"{name}: {tensor.dtype} {shape}", f"  {', '.join(tensor.decimal[:ELEMENTS])}{more}"]
-    return lines if tensor.hex == tensor.decimal else [*lines, f"  {', '.join(tensor.hex[:ELEMENTS])}{more}"]
+    hexadecimal = [ZEROS.sub(r"\1p", text) for text in tensor.hex[:ELEMENTS]]
+    return lines if tensor.hex == tensor.decimal else [*lines, f"  {', '.join(hexadecimal)}{more}"]

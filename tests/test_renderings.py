@@ -17,7 +17,7 @@ from rich.console import Console
 from tests.made import HOSTILE, STATEMENTS, WITNESS, everything, good, info, record, stored
 
 from hingeproof.cli import run
-from hingeproof.records import Record, RunInfo
+from hingeproof.records import Record, RunInfo, Tensor
 from hingeproof.reports import annotations, badge, html, junit, load, markdown, sarif
 from hingeproof.reports.load import Told
 from hingeproof.reports.summary import FINDINGS_KEPT, summarise
@@ -87,6 +87,15 @@ def test_foreign_text_is_no_markup_and_mentions_nobody() -> None:
             assert not re.search(r"@(?!\u200b)", token.content)
     columns = [token.attrs for token in tokens if token.type == "table_open"]
     assert columns, "tables are still tables"
+
+
+def test_hex_floats_lose_their_zeros_and_nothing_else() -> None:
+    values = [1.0, 0.375, -2.5, 0.1, 5e-324, 1e300, 0.0, -0.0, 16.0, 1 / 3]
+    tensor = Tensor("float64", [len(values)], [v.hex() for v in values], [repr(v) for v in values])
+    for part in (tensor, msgspec.structs.replace(tensor, hex=tensor.hex[8:], decimal=tensor.decimal[8:])):
+        shown = markdown.tensor_lines("x", part)[-1].partition(", …")[0].split(",")
+        assert [float.fromhex(text) for text in shown] == [float.fromhex(text) for text in part.hex[:8]]
+    assert "0x1p+0, 0x1.8p-2, -0x1.4p+1" in markdown.tensor_lines("x", tensor)[-1]
 
 
 # HTML
