@@ -254,6 +254,7 @@ class Evaluation:
             for t in self.terms:
                 if k in t.term.gradient_error:
                     slack += t.term.gradient_error[k] * max(abs(s) for s in t.slopes) * abs(scale) * (1 + gamma)
+                    slack += self.arithmetic.underflow  # that error is relative: its last rounding may be subnormal
             box.append(slack)
         return SubGradients(tuple(groups), tuple(box))
 

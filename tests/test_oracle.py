@@ -247,3 +247,17 @@ def test_under_flush_a_subnormal_counts_as_zero_and_widens_the_kink() -> None:
         e = evaluate(LOSSES["perceptron"], {}, [-small], 1, Arithmetic(FORMATS["float32"], flush))
         assert [e.interval().allows(x) for x in (small, fmpq(0))] == [True, flush]
         assert (e.sub_gradients(fmpq(1), 0).excess([fmpq(0)]) == 0) is flush
+
+
+def test_a_subnormal_component_of_a_norms_gradient_may_be_rounded() -> None:
+    """Each component correctly rounded to float16 is as good an answer as there is, where it is subnormal too."""
+    row = [0.0101776123046875, 3.66796875, -56.96875, -13.28125, -0.0173492431640625, 5.58984375, -350.25, -7.7265625]
+    fmt = FORMATS["float16"]
+    e = evaluate(LOSSES["cosine_embedding"], {"margin": fmpq(1, 2)}, [q(F(x)) for x in row], 1, Arithmetic(fmt))
+    slopes = e.sub_gradients(fmpq(1), 0)
+    assert slopes is not None
+    exact = [low for low, _ in slopes.hull()]
+    rounded = [fmt.round(x) for x in exact]
+    assert any(0 < abs(x) < fmt.tiny and x != r for x, r in zip(exact, rounded, strict=True))
+    assert slopes.excess(rounded) == 0
+    assert slopes.excess([r + fmt.tiny if k == 4 else r for k, r in enumerate(rounded)]) > 0

@@ -57,10 +57,9 @@ class TorchSubject:
         return torch.from_numpy(x).to(self.device)
 
     def back(self, x: torch.Tensor) -> Array:
-        x = x.detach().cpu()
         if x.dtype == torch.bfloat16:
-            return np.asarray(x.contiguous().view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
-        return np.asarray(x.numpy())
+            return np.asarray(x.float().numpy(force=True)).astype(ml_dtypes.bfloat16)
+        return np.asarray(x.numpy(force=True))  # force: autograd's lazy zeros are no array yet
 
     def prepared(self, batch: Batch) -> list[Array]:
         return arrays(self.implementation, batch).present
