@@ -10,7 +10,7 @@ from rich.console import Console
 from hingeproof.records import Pair
 from hingeproof.reports.page import Page
 from hingeproof.reports.read import rows
-from hingeproof.reports.text import one_line
+from hingeproof.reports.text import one_line, shorten
 
 MODES_SHOWN = 8
 NOTE = (
@@ -39,8 +39,11 @@ def _implementations(page: Page, pairs: Sequence[Pair]) -> None:
     page.heading("Same loss, same inputs, different implementations (pairs; all of them in pairs.jsonl)")
     head, lines = by_loss(pairs)
     widths = [max(len(row[i]) for row in [head, *lines]) for i in range(len(head) - 1)]
-    widths.append(max(page.width - sum(widths) - len(widths), 12))
-    page.table(head, [[(cell, "") for cell in row] for row in lines], widths)
+    room = page.width - sum(widths) - len(widths)
+    if room >= len(head[-1]):  # otherwise which two they are is left to pairs.jsonl
+        widths.append(room)
+    shown = [[(shorten(cell, width), "") for cell, width in zip(row, widths, strict=False)] for row in lines]
+    page.table(head[: len(widths)], shown, widths)
     page.paragraph(NOTE, style="dim")
 
 
