@@ -10,15 +10,16 @@ from collections.abc import Iterable, Sequence
 from hingeproof.records import Check, Plan
 
 PASS = {
-    "eager": 0.7,
-    "vmap": 2.0,
-    "forward": 1.5,
-    "double_backward": 2.0,
-    "jit": 6.0,
-    "compile": 12.0,
+    "eager": 0.9,
+    "vmap": 0.9,
+    "forward": 0.4,
+    "double_backward": 0.3,
+    "jit": 1.5,
+    "compile": 2.2,
     "inductor": 60.0,
 }
-COMPILES = ("jax", "optax")  # JAX compiles each shape in eager mode too
+COMPILES = ("jax", "keras.jax", "optax", "rax")  # JAX compiles each shape in eager mode too
+COMPILING = 2.0
 PROFILE = {"quick": 0.4, "ci": 1.0, "nightly": 8.0}
 START = 6.0  # collecting, and importing the frameworks
 
@@ -26,7 +27,7 @@ START = 6.0  # collecting, and importing the frameworks
 def cost(check: Check) -> float:
     """Return the seconds of this check's pass."""
     seconds = PASS.get(check.mode, 2.0)
-    return max(seconds, PASS["jit"]) if check.implementation.startswith(COMPILES) else seconds
+    return max(seconds, COMPILING) if check.implementation.startswith(COMPILES) else seconds
 
 
 def dear_first(checks: Iterable[Check]) -> list[Check]:
