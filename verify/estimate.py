@@ -20,7 +20,7 @@ PASS = {
 }
 COMPILES = ("jax", "keras.jax", "optax", "rax")  # JAX compiles each shape in eager mode too
 COMPILING = 2.0
-PROFILE = {"quick": 0.4, "ci": 1.0, "nightly": 8.0}
+PROFILE = {"quick": 0.7, "ci": 1.0, "nightly": 8.0}
 START = 6.0  # collecting, and importing the frameworks
 
 
