@@ -56,11 +56,7 @@ def picture_sections(told: Sequence[Told], stored: Sequence[History] = ()) -> li
             "key": "training",
             "title": "Training against the certified optimum",
             "note": "How far above the certified optimum a framework's own optimiser is, and the margin it reached.",
-            "pictures": [
-                (charts.training(r), r.title, [f"{r.optimiser}: {r.check}"])
-                for r in records
-                if isinstance(r, Training) and r.steps
-            ],
+            "pictures": training_items([r for r in records if isinstance(r, Training) and r.steps]),
             "open": False,
         },
         {
@@ -135,6 +131,14 @@ def ulp_items(records: Sequence[UlpError]) -> list[Item]:
             (charts.envelope(first), who, [f"{first.loss}, {first.dtype}, y = {first.label:+d}: {worst}{wrong}"])
         )
     return out
+
+
+def training_items(records: Sequence[Training]) -> list[Item]:
+    """Return a figure for each picture; frameworks whose curves look the same share one."""
+    alike: dict[tuple[str, str], list[Training]] = {}
+    for r in records:
+        alike.setdefault((charts.training(r), r.title), []).append(r)
+    return [(svg, title, [f"{r.optimiser}: {r.check}" for r in members]) for (svg, title), members in alike.items()]
 
 
 BARS = 40  # of one chart; a run may time thousands of cases

@@ -21,7 +21,7 @@ from hingeproof.figures import AT_MOST, COLUMNS, Curve, Figure, History, Line, M
 from hingeproof.journal import Journal
 from hingeproof.records import Plan
 from hingeproof.reference_impls.losses import LOSSES
-from hingeproof.reports import charts, load, site
+from hingeproof.reports import charts, load, pictures, site
 from hingeproof.reports.svg import Scale
 from hingeproof.reports.text import visible
 
@@ -272,3 +272,14 @@ def test_the_picture_of_the_textbooks_example_is_the_certified_optimum() -> None
     margins = signs * (data @ np.array(made.optimum.w) + made.optimum.b)
     assert made.support == [i for i, m in enumerate(margins) if m < 1 + 1e-9]
     drawn(charts.svm(made))
+
+
+def test_training_curves_that_look_the_same_share_a_picture() -> None:
+    def run(check: str, end: float) -> Training:
+        return Training(
+            check=check, title="t", optimiser="o", steps=[1, 10], suboptimality=[1.0, end], margin=[None, 1.0]
+        )
+
+    first, second = pictures.training_items([run("a", 0.5), run("b", 0.5), run("c", 0.25)])
+    assert first[2] == ["o: a", "o: b"]
+    assert second[2] == ["o: c"]
