@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,9 +31,12 @@ def load(target: str) -> Any:
 def written(expression: str, imports: tuple[str, ...], names: tuple[str, ...]) -> Any:
     """An expression over our names as a function of them, so that compilers can trace it."""
     arguments = ", ".join(f"{n}=None" for n in names)
-    space: dict[str, Any] = {"__name__": "hingeproof.contracts.written"}
-    exec("\n".join([*imports, f"def call({arguments}):", f"    return {expression}"]), space)
-    return space["call"]
+    source = "\n".join([*imports, f"def call({arguments}):", f"    return {expression}"])
+    # torch.compile imports the module of a function's globals by its name, so there has to be one
+    module = ModuleType(f"hingeproof.contracts.written_{zlib.crc32(source.encode()):08x}")
+    sys.modules[module.__name__] = module
+    exec(source, module.__dict__)
+    return module.call
 
 
 def laid_out(x: Array, layout: str) -> Array:
