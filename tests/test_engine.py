@@ -36,3 +36,12 @@ def test_a_device_that_is_not_there_is_unsupported() -> None:
     plan = Plan(patterns=("numpy.hinge",), devices=("cuda",), modes=("eager",), profile="quick")
     records = list(engine.run_pass(build(plan).checks, plan, lambda given: None))
     assert {r.verdict for r in records} == {"unsupported"}
+
+
+def test_a_loss_written_as_an_expression_is_traced_by_torch_compile() -> None:
+    plan = Plan(
+        patterns=("torch.spelled.hinge.relu",), dtypes=("float32",), modes=("compile",),
+        laws=("zero_past_margin",), profile="quick",
+    )  # fmt: skip
+    (record,) = engine.run_pass(build(plan).checks, plan, lambda given: None)
+    assert (record.verdict, record.reason) == ("pass", "")
