@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from playwright.sync_api import expect
 from tests.browser.conftest import Opened, violations
 from tests.made import WITNESS, everything, good, record, stored
 from tests.test_diff import bench_run, timing
@@ -121,8 +122,8 @@ def test_folds_and_the_way_from_a_cell_to_its_witness_by_keyboard(pages: dict[st
     assert not finding.evaluate("d => d.open")
     page.get_by_role("link", name="✗ 4 failed: torch.nn.MultiMarginLoss").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector(location.hash).open")
-    assert finding.evaluate("d => d.open")
+    # not wait_for_function: its polling evaluates a string in the page, which the page's own policy forbids
+    expect(finding).to_have_attribute("open", "")
     assert finding.get_by_text("print(torch.relu(torch.zeros(1)))").is_visible()
     page.get_by_role("button", name="Fold all", exact=True).click()
     assert not finding.evaluate("d => d.open")
