@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -141,7 +141,7 @@ def due(done: Sequence[Trial], wished: dict[int, int]) -> int | None:
 
 def summary(done: Sequence[Trial]) -> str:
     """A Markdown table: how often each tool spoke of a regression, with exact 95 % bounds of the runs really made."""
-    says = {
+    says: dict[str, Callable[[Trial], bool | None]] = {
         TOOLS[0]: lambda t: t.gate == "regression", TOOLS[1]: lambda t: t.compare_median,
         TOOLS[2]: lambda t: t.compare_mean, TOOLS[3]: lambda t: t.mann_whitney,
     }  # fmt: skip
@@ -152,7 +152,7 @@ def summary(done: Sequence[Trial]) -> str:
         cells = []
         for p in planted:
             verdicts = [v for t in done if t.planted == p and (v := said(t)) is not None]
-            hits = sum(verdicts)
+            hits = verdicts.count(True)
             low, high = clopper_pearson(hits, len(verdicts))
             cells.append(f"{hits} of {len(verdicts)} ({100 * low:.1f}–{100 * high:.1f} %)")
         out.append(f"| {tool} | " + " | ".join(cells) + " |")
