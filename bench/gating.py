@@ -13,46 +13,13 @@ from hingeproof.bench import asked
 from hingeproof.bench.cases import cases, chosen, too_large
 from hingeproof.bench.gate import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.measure import memory_of
-from hingeproof.bench.records import BenchPlan, Case
+from hingeproof.bench.records import BenchPlan, Case, GateRow, PairRow
 from hingeproof.bench.session import Session
 from hingeproof.bench.show import columns
 from hingeproof.bench.sides import Side
 from hingeproof.errors import FINDING, GOOD, INVALID, NOTHING, UNDECIDED, UsageError
 from hingeproof.implementation import Implementation
 from hingeproof.journal import write
-
-
-class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A verdict as it is written. Effects are fractions: 0.05 is five percent slower than the base."""
-
-    case: str
-    fields: Case
-    base: str
-    head: str
-    verdict: str
-    reason: str = ""
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    floor: float | None = None
-    smallest: float | None = None
-    p: float | None = None
-    adjusted_p: float | None = None
-    repeated_effect: float | None = None
-    repeated_low: float | None = None
-    pairs: int = 0
-    blocks: int = 0
-    base_seconds: float | None = None
-
-
-class PairRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Raw blocks of one process pair in the order they were run: seconds a call, by lane."""
-
-    case: str
-    stage: str
-    pair: int
-    loops: int
-    blocks: dict[str, list[float]]
 
 
 def subjects(given: Mapping[str, Any], base: Side, head: Side) -> tuple[BenchPlan, list[Subject]]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from hingeproof.bench.records import GateRow, Timing
 from hingeproof.figures import Figure
 from hingeproof.records import Pair, Record, RunInfo
 from hingeproof.reports import pairs, read, terminal, timings
@@ -17,6 +18,7 @@ from hingeproof.reports.compare import Difference, compare
 from hingeproof.reports.summary import EXIT_GOOD, EXIT_NOTHING, Summary, exit_code, summarise
 
 EXIT_INVALID, EXIT_REGRESSION = 4, 1
+_GATE = ("case", "base", "head", "verdict", "reason", "effect", "low", "high", "floor")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +30,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     info: RunInfo | None = None
     summary: Summary
     timed: timings.Info | None = None
-    gates: tuple[timings.Gate, ...] = ()
-    timings: tuple[timings.Timing, ...] = ()
+    gates: tuple[GateRow, ...] = ()
+    timings: tuple[Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
     pairs: tuple[Pair, ...] = ()
     exit_code: int = EXIT_GOOD
@@ -45,7 +47,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         return read.records(self.directory, self.verified)
 
 
-def _of_gates(rows: Sequence[timings.Gate]) -> int:
+def _of_gates(rows: Sequence[GateRow]) -> int:
     """Return the gate's own exit code."""
     found = {row.verdict for row in rows}
     if "invalid" in found:
@@ -64,13 +66,13 @@ def run(directory: Path, *, summarised: bool = True) -> Told:
     name = directory.resolve().name
     kind = _kind(directory)
     if kind == "gate":
-        timed, gates = timings.read(directory, timings.Gate)
+        timed, gates = timings.read(directory, GateRow)
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, gates=tuple(gates),
             exit_code=_of_gates(gates),
         )  # fmt: skip
     if kind == "bench":
-        timed, rows = timings.read(directory, timings.Timing)
+        timed, rows = timings.read(directory, Timing)
         code = EXIT_GOOD if any(row.status == "measured" for row in rows) else EXIT_NOTHING
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, timings=tuple(rows),
@@ -122,7 +124,7 @@ def difference(base: Told, head: Told, names: tuple[str, str], *, strict: bool) 
 def timing_difference(
     base: timings.Info,
     head: timings.Info,
-    rows: tuple[Iterable[timings.Timing], Iterable[timings.Timing]],
+    rows: tuple[Iterable[Timing], Iterable[Timing]],
     names: tuple[str, str],
 ) -> Difference:
     """Return what changed between two timing runs."""
@@ -195,7 +197,7 @@ def as_data(told: Sequence[Told]) -> dict[str, Any]:
                      "seconds": timings.interval(row.calls), "ratio": timings.interval(row.ratios)}
                     for row in run.timings
                 ],
-                "gates": run.gates,
+                "gates": [{name: getattr(row, name) for name in _GATE} for row in run.gates],
             }
             for run in told
         ]
