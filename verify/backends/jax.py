@@ -15,7 +15,7 @@ from hingeproof.backends.binding import SubjectBase, arrays, bind, setting
 from hingeproof.backends.training import LBFGS_STEPS, descend, milestones, reduction_of
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
-from hingeproof.properties.optimality import Data
+from hingeproof.properties.optima import Data
 
 enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
 _PASSES_KEPT = 24

@@ -15,7 +15,7 @@ from hingeproof.backends.binding import SubjectBase, arrays, bind, setting
 from hingeproof.backends.training import LBFGS_STEPS, milestones, reduction_of
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
-from hingeproof.properties.optimality import Data
+from hingeproof.properties.optima import Data
 
 BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
 
