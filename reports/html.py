@@ -28,6 +28,7 @@ from hingeproof.reports.tables import (
     timing_table,
     versions,
 )
+from hingeproof.reports.terminal import counts
 from hingeproof.reports.text import number, one_line, visible
 
 if TYPE_CHECKING:
@@ -141,12 +142,7 @@ def _verdict(run: Told) -> dict[str, Any]:
     if run.info is not None:
         info, summary = run.info, run.summary
         state = "bad" if summary.findings else "good" if summary.count("pass") else "open"
-        counts = (
-            f"{number(summary.checks_run, 'check')} run · {info.not_applicable:,} not applicable · "
-            f"{summary.count('unsupported'):,} unsupported · profile {info.plan.profile} · seed {info.plan.seed} · "
-            f"{info.started}"
-        )
-        facts = [f"{run.name} · {counts}", versions(info)]
+        facts = [" · ".join([run.name, *counts(info, summary), info.started]), versions(info)]
         for name, count in sorted(info.missing.items()):
             facts.append(f"{name} is not installed: {number(count, 'check')} did not run")
     if run.kind == "gate":

@@ -23,7 +23,7 @@ from hingeproof.reports.tables import (
     run_tables,
     timing_table,
 )
-from hingeproof.reports.terminal import verdict_sentence
+from hingeproof.reports.terminal import counts, verdict_sentence
 from hingeproof.reports.text import number, one_line, visible
 
 SUMMARY = 1024 * 1024  # bytes of a step summary (GitHub: 1 MiB a step)
@@ -136,11 +136,7 @@ def _verdict(name: str, info: RunInfo, summary: Summary, *, several: bool) -> st
     mark = "❌" if summary.findings else "✅" if summary.count("pass") else "⚪"
     title = f"## {mark} {prose(verdict_sentence(info, summary))}\n\n"
     facts = [
-        f"{number(summary.checks_run, 'check')} run",
-        f"{info.not_applicable:,} not applicable",
-        f"{summary.count('unsupported'):,} unsupported",
-        f"profile {info.plan.profile}",
-        f"seed {info.plan.seed}",
+        *counts(info, summary),
         *(f"{k} {info.environment[k]}" for k in ("torch", "jax", "numpy", "python") if k in info.environment),
     ]
     if several:
