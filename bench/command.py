@@ -125,6 +125,7 @@ def gate(
     """Is head slower than base? Both run interleaved in fresh processes; a regression is shown twice or not said."""
     from hingeproof.bench import gating
     from hingeproof.bench.gate import Limits
+    from hingeproof.bench.records import gate_code
     from hingeproof.bench.session import Session, new_directory
     from hingeproof.bench.sides import prepare
     from hingeproof.errors import UsageError
@@ -158,4 +159,4 @@ def gate(
         if not quiet:
             print(gating.table(rows))
         print(gating.sentence(rows, *sides, session.directory))
-    raise typer.Exit(gating.code_of(rows, strict=strict))
+    raise typer.Exit(gate_code(rows, strict=strict))

@@ -13,11 +13,11 @@ from hingeproof.bench import asked
 from hingeproof.bench.cases import cases, chosen, too_large
 from hingeproof.bench.gate import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.measure import memory_of
-from hingeproof.bench.records import BenchPlan, Case, GateRow, PairRow
+from hingeproof.bench.records import BenchPlan, Case, GateRow, PairRow, gate_code
 from hingeproof.bench.session import Session
 from hingeproof.bench.show import columns
 from hingeproof.bench.sides import Side
-from hingeproof.errors import FINDING, GOOD, INVALID, NOTHING, UNDECIDED, UsageError
+from hingeproof.errors import UsageError
 from hingeproof.implementation import Implementation
 from hingeproof.journal import write
 
@@ -95,7 +95,7 @@ def execute(
     ]
     _write(session.directory / "records.jsonl", rows)
     session.write_info(msgspec.structs.replace(info, complete=True, cases=len(rows)))
-    return rows, code_of(rows, strict=False)
+    return rows, gate_code(rows, strict=False)
 
 
 def _progress(subject: Subject, samples: Samples) -> None:
@@ -131,18 +131,6 @@ def _row(v: Verdict, base: Side, head: Side, samples: Samples) -> GateRow:
         case=v.case.id, fields=v.case, base=base.text, head=head.text, verdict=v.verdict, reason=v.reason,
         pairs=v.pairs, blocks=v.blocks, **more,
     )  # fmt: skip
-
-
-def code_of(rows: Sequence[GateRow], *, strict: bool) -> int:
-    """4 invalid, 1 confirmed regression, 5 nothing compared, 3 inconclusive under --strict: the first that holds."""
-    found = {r.verdict for r in rows}
-    if "invalid" in found:
-        return INVALID
-    if "regression" in found:
-        return FINDING
-    if found <= {"not run"}:
-        return NOTHING
-    return UNDECIDED if strict and "inconclusive" in found else GOOD
 
 
 def table(rows: Sequence[GateRow]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
+from hingeproof.errors import FINDING, GOOD, INVALID, NOTHING, UNDECIDED
 from hingeproof.records import UserImplementation
 
 BENCH_SCHEMA_VERSION = 1
@@ -152,6 +154,18 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pairs: int = 0
     blocks: int = 0
     base_seconds: float | None = None
+
+
+def gate_code(rows: Sequence[GateRow], *, strict: bool) -> int:
+    """4 invalid, 1 confirmed regression, 5 nothing compared, 3 inconclusive under --strict: the first that holds."""
+    found = {r.verdict for r in rows}
+    if "invalid" in found:
+        return INVALID
+    if "regression" in found:
+        return FINDING
+    if found <= {"not run"}:
+        return NOTHING
+    return UNDECIDED if strict and "inconclusive" in found else GOOD
 
 
 class PairRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,9 +10,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from hingeproof import __version__
+from hingeproof.errors import FINDING
 from hingeproof.figures import History
 from hingeproof.records import RunInfo
-from hingeproof.reports.compare import EXIT_WORSE, Difference
+from hingeproof.reports.compare import Difference
 from hingeproof.reports.findings import NONE, again, command
 from hingeproof.reports.load import Told, sentence
 from hingeproof.reports.markdown import tensor_lines
@@ -265,7 +266,7 @@ def of_difference(d: Difference, sides: Sequence[Told], statements: Mapping[str,
     groups = []
     if info is not None and d.findings:
         groups = [{**_findings(0, "", info, d.findings, statements), "title": f"What got worse ({len(d.findings):,})"}]
-    state = "bad" if d.exit_code == EXIT_WORSE else "good" if d.compared else "open"
+    state = "bad" if d.exit_code == FINDING else "good" if d.compared else "open"
     verdicts = [
         {
             "state": state,

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from hingeproof.bench.records import GateRow, Timing
+from hingeproof.bench.records import GateRow, Timing, gate_code
+from hingeproof.errors import FINDING, GOOD, NOTHING
 from hingeproof.figures import Figure
 from hingeproof.records import Pair, Record, RunInfo
 from hingeproof.reports import pairs, read, terminal, timings
 from hingeproof.reports.compare import Difference, compare
-from hingeproof.reports.summary import EXIT_GOOD, EXIT_NOTHING, Summary, exit_code, summarise
+from hingeproof.reports.summary import Summary, exit_code, summarise
 
-EXIT_INVALID, EXIT_REGRESSION = 4, 1
 _GATE = ("case", "base", "head", "verdict", "reason", "effect", "low", "high", "floor")
 
 
@@ -34,7 +34,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     timings: tuple[Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
     pairs: tuple[Pair, ...] = ()
-    exit_code: int = EXIT_GOOD
+    exit_code: int = GOOD
 
     @property
     def verified(self) -> RunInfo:
@@ -45,16 +45,6 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     def records(self) -> Iterator[Record]:
         """Yield the verdicts, read from disk each time."""
         return read.records(self.directory, self.verified)
-
-
-def _of_gates(rows: Sequence[GateRow]) -> int:
-    """Return the gate's own exit code."""
-    found = {row.verdict for row in rows}
-    if "invalid" in found:
-        return EXIT_INVALID
-    if "regression" in found:
-        return EXIT_REGRESSION
-    return EXIT_NOTHING if found <= {"not run"} else EXIT_GOOD
 
 
 class _Kind(msgspec.Struct):
@@ -69,11 +59,11 @@ def run(directory: Path, *, summarised: bool = True) -> Told:
         timed, gates = timings.read(directory, GateRow)
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, gates=tuple(gates),
-            exit_code=_of_gates(gates),
+            exit_code=gate_code(gates, strict=False),
         )  # fmt: skip
     if kind == "bench":
         timed, rows = timings.read(directory, Timing)
-        code = EXIT_GOOD if any(row.status == "measured" for row in rows) else EXIT_NOTHING
+        code = GOOD if any(row.status == "measured" for row in rows) else NOTHING
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, timings=tuple(rows),
             figures=figures(directory), exit_code=code,
@@ -128,7 +118,7 @@ def timing_difference(
     names: tuple[str, str],
 ) -> Difference:
     """Return what changed between two timing runs."""
-    from hingeproof.reports.compare import EXIT_GOOD, EXIT_NOTHING, EXIT_WORSE, differing
+    from hingeproof.reports.compare import differing
 
     same = base.environment_hash == head.environment_hash
     changed = timings.compare(*rows, comparable=same)
@@ -148,7 +138,7 @@ def timing_difference(
         incomplete=tuple(name for name, info in sides if not info.complete),
         base_summary=_NOTHING,
         head_summary=_NOTHING,
-        exit_code=EXIT_WORSE if worse else EXIT_GOOD if changed else EXIT_NOTHING,
+        exit_code=FINDING if worse else GOOD if changed else NOTHING,
     )
 
 

@@ -8,8 +8,9 @@ from html import escape
 
 import msgspec
 
+from hingeproof.errors import FINDING
 from hingeproof.records import RunInfo, Tensor, Witness
-from hingeproof.reports.compare import EXIT_WORSE, Difference
+from hingeproof.reports.compare import Difference
 from hingeproof.reports.findings import ELEMENTS, command
 from hingeproof.reports.load import Told, sentence
 from hingeproof.reports.page import SIGNS
@@ -60,7 +61,7 @@ def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, limit: int =
 
 def of_difference(d: Difference, info: RunInfo | None, statements: Mapping[str, str], *, limit: int = SUMMARY) -> str:
     """Return the report on two runs in at most `limit` bytes. info: the head's."""
-    mark = "❌" if d.exit_code == EXIT_WORSE else "✅" if d.compared else "⚪"
+    mark = "❌" if d.exit_code == FINDING else "✅" if d.compared else "⚪"
     top = f"## {mark} {prose(diff_sentence(d))}\n\n"
     top += f"base: {code(d.base)} · head: {code(d.head)}\n\n"
     tables = [_table(table) for table in diff_tables(d)]
