@@ -112,3 +112,14 @@ def test_a_second_derivative_is_refused_not_wrong() -> None:
     (g,) = torch.autograd.grad(in_torch.hinge(s, torch.ones(3)), s, create_graph=True)
     with pytest.raises(RuntimeError, match="does not require grad"):
         g.sum().backward()
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")  # inductor's own, as it is imported
+@pytest.mark.parametrize(
+    "loss", ["hinge", *(pytest.param(n, marks=pytest.mark.nightly) for n in SHAPES if n != "hinge")]
+)
+def test_compiled_as_on_a_gpu_it_is_the_same(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    eager = [everything(loss, reduction) for reduction in ("mean", "none")]
+    monkeypatch.setattr(_fused, "compiles", lambda kernel, x: not hasattr(kernel, "loops"))
+    for a, b in zip([everything(loss, reduction) for reduction in ("mean", "none")], eager, strict=True):
+        torch.testing.assert_close(a, b)

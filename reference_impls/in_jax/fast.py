@@ -87,7 +87,7 @@ def _behind(scores: Array, targets: Array, margin: Any) -> Array:
     return _rows(scores, targets, margin)
 
 
-@jax.custom_vjp
+@jax.custom_vjp  # type: ignore[untyped-decorator]
 def _rows(scores: Array, targets: Array, margin: Any) -> Array:
     return _forward(scores, targets, margin)[0]
 
@@ -127,7 +127,7 @@ def triplet_margin(
     return _reduce(_farther(anchor, positive, negative, margin), reduction)
 
 
-@jax.custom_vjp
+@jax.custom_vjp  # type: ignore[untyped-decorator]
 def _farther(anchor: Array, near: Array, far: Array, margin: Any) -> Array:
     return _triplet_forward(anchor, near, far, margin)[0]
 

@@ -1,20 +1,23 @@
 """The value of a loss and its gradients in one walk over the data, in parts small enough for a cache.
 
-A kernel answers the losses of some samples and, where it is handed arrays for them, writes the gradients.
+A kernel answers the losses of some samples and, where it is handed arrays for them, writes the gradients. On a GPU
+there is one part, and torch.compile makes one pass over it of the kernel and the sum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-Tensor = torch.Tensor
 # (inputs, targets, margin, what one unit of loss is worth, where gradients go) → losses (N,)
 Kernel = Callable[[Sequence[Tensor], Any, float, float, Sequence[Tensor]], Tensor]
 PART = 1 << 17  # scores in a part: half a megabyte in float32
+VARIANTS = 64  # of kernel, dtype, reduction and gradients that torch.compile may make; its default is 8
 
 
 def fused(kernel: Kernel, inputs: Sequence[Tensor], targets: Tensor | None, margin: float, reduction: str) -> Tensor:
@@ -56,21 +59,39 @@ class _Fused(torch.autograd.Function):
         return None, None, None, None, None, *gradients
 
 
+def compiles(kernel: Kernel, x: Tensor) -> bool:
+    """Is the kernel compiled for such a tensor? One that loops while labels last is not."""
+    return x.device.type != "cpu" and not getattr(kernel, "loops", False)
+
+
+def _part(
+    kernel: Kernel, inputs: Sequence[Tensor], labels: Any, margin: float, unit: float, slopes: Any, each: bool
+) -> Tensor:
+    loss = kernel(inputs, labels, margin, unit, slopes)
+    return loss if each else loss.sum()
+
+
+@cache
+def _compiled() -> Callable[..., Tensor]:
+    compiled = torch.compile(_part, fullgraph=True, dynamic=True)
+    return torch._dynamo.config.patch(recompile_limit=VARIANTS)(compiled)  # type: ignore[no-any-return]
+
+
 def _walk(
     kernel: Kernel, inputs: Sequence[Tensor], targets: Tensor | None, margin: float, reduction: str, wanted: bool
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    n = len(inputs[0])
-    # a GPU has no use for parts
-    step = max(1, n if inputs[0].is_cuda else PART // max(1, inputs[0][:1].numel()))
+    n, each = len(inputs[0]), reduction == "none"
+    compiled = compiles(kernel, inputs[0])
+    part = _compiled() if compiled else _part
+    step = max(1, n if compiled else PART // max(1, inputs[0][:1].numel()))
     unit = 1 / n if n and reduction == "mean" else 1.0
     gradients = tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for x in inputs) if wanted else ()
     losses = []
     for at in range(0, max(n, 1), step):
-        part = slice(at, at + step)
-        labels = None if targets is None else targets[part]
-        loss = kernel([x[part] for x in inputs], labels, margin, unit, [g[part] for g in gradients])
-        losses.append(loss if reduction == "none" else loss.sum())
-    if reduction == "none":
+        cut = slice(at, at + step)
+        labels = None if targets is None else targets[cut]
+        losses.append(part(kernel, [x[cut] for x in inputs], labels, margin, unit, [g[cut] for g in gradients], each))
+    if each:
         return torch.cat(losses), gradients
     total = torch.stack(losses).sum()
     return total / n if reduction == "mean" else total, gradients

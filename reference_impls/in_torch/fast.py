@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hingeproof.reference_impls.in_torch._fused import fused, where_positive
-
-Tensor = torch.Tensor
 
 
 def _floating(*tensors: Tensor) -> None:
@@ -159,6 +158,9 @@ def _multilabel(inputs: Sequence[Tensor], t: Tensor, margin: float, unit: float,
             slope = where_positive(torch.where(here, unit / k, 0.0).to(s.dtype), short, torch.empty_like(short))
             out.add_(slope).scatter_add_(1, own[:, j : j + 1], -slope.sum(1, keepdim=True))
     return loss.div_(k)
+
+
+_multilabel.loops = True  # type: ignore[attr-defined]
 
 
 def multilabel_margin(scores: Tensor, targets: Tensor, *, margin: float = 1.0, reduction: str = "mean") -> Tensor:
