@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hingeproof.bench.records import BenchPlan, Case
-from hingeproof.bench.work import peak_bytes
+from hingeproof.bench.work import STREAMING, peak_bytes
 from hingeproof.errors import UsageError
 from hingeproof.implementation import Implementation
 from hingeproof.records import Plan
@@ -139,7 +139,10 @@ def too_large(case: Case, memory: int) -> str:
     """Why the case is not run on a machine (or device) with so many bytes, or nothing."""
     if case.n * case.k > LARGEST:
         return f"memory: N·K = {case.n * case.k:.3g} is above {LARGEST:.0e}"
-    peak = peak_bytes(case.loss, case.dtype, case.framework, case.n, case.k, case.phase, case.mode)
+    peak = peak_bytes(
+        case.loss, case.dtype, case.framework, case.n, case.k, case.phase, case.mode,
+        streaming=all(name in STREAMING for name in case.implementation.split(" / ")),
+    )  # fmt: skip
     if peak > memory / 2:
         return f"memory: about {peak / 2**30:.1f} GiB at the peak, more than half of {memory / 2**30:.1f} GiB"
     return ""

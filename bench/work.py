@@ -11,6 +11,13 @@ MARGIN = {
     "triplet": 2, "cosine": 6,
 }  # fmt: skip
 
+# multi-label implementations that walk over the labels: no N·K·K margins at once
+STREAMING = (
+    "torch.fast.multilabel_margin",
+    "torch.nn.MultiLabelMarginLoss",
+    "torch.nn.functional.multilabel_margin_loss",
+)
+
 
 def target_bytes(loss: Loss, dtype: str, framework: str, n: int, k: int) -> int:
     """The labels as they are handed over: signs and real targets in the dtype of the scores, indices as integers."""
@@ -52,7 +59,9 @@ def flops(name: str, n: int, k: int, phase: str) -> int:
     return each * coordinates(loss, n, k) * pairs
 
 
-def peak_bytes(name: str, dtype: str, framework: str, n: int, k: int, phase: str, mode: str) -> int:
+def peak_bytes(
+    name: str, dtype: str, framework: str, n: int, k: int, phase: str, mode: str, *, streaming: bool = False
+) -> int:
     """An upper estimate of what is alive at once: inputs, temporaries of the formula, gradients.
 
     Eager code holds about six arrays of the size of the margins at once (masks are a byte each), compiled code two;
@@ -60,7 +69,7 @@ def peak_bytes(name: str, dtype: str, framework: str, n: int, k: int, phase: str
     """
     loss = LOSSES[name]
     size = coordinates(loss, n, k)
-    margins = size * (k if loss.margins.name == "multilabel" else 1)
+    margins = size * (k if loss.margins.name == "multilabel" and not streaming else 1)
     held = (6 if mode == "eager" else 2) + (0 if phase == "forward" else 2)
     inputs = size * ITEM[dtype] + target_bytes(loss, dtype, framework, n, k)
     return 2 * inputs + held * margins * max(ITEM[dtype], 4)
