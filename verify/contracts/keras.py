@@ -6,14 +6,20 @@ The functions average over the last axis, so each sample is given as a row of on
 
 from __future__ import annotations
 
+from typing import Any
+
 from hingeproof.implementation import Implementation
 
 BACKENDS = {"torch": "torch", "jax": "jax", "numpy": "numpy", "tensorflow": "tensorflow"}
 _REDUCTIONS = {"none": None, "sum": "sum", "mean": "sum_over_batch_size"}
+# every promotion with a Python number ends in floatx, so that dtype="float64" is only what the answer is labelled
+_FLOATX = "computed in keras.config.floatx(), float32 unless it is set: float64 scores lose half of their digits"
 _SLOT = "neg = max((1 − y) s) counts the target's slot as a rival of score 0: below 0 it is not Crammer–Singer's loss"
 
 
-def _row(backend: str, name: str, loss: str, expression: str, **more: object) -> Implementation:
+def _row(
+    backend: str, name: str, loss: str, expression: str, documented: tuple[str, ...] = (), **more: object
+) -> Implementation:
     return Implementation(
         name=f"keras.{backend}.{name}",
         framework=BACKENDS[backend],
@@ -22,6 +28,8 @@ def _row(backend: str, name: str, loss: str, expression: str, **more: object) ->
         expression=expression,
         imports=("import keras",),
         requires=("keras",),
+        dtypes=("float16", "bfloat16", "float32"),
+        documented=(_FLOATX, *documented),
         environment={"KERAS_BACKEND": backend},
         versions="keras>=3.15,<3.16",
         source="https://keras.io/api/losses/hinge_losses/",
@@ -33,7 +41,7 @@ def rows(backend: str) -> tuple[Implementation, ...]:
     """The six hinge losses of Keras on one backend."""
     binary = (("hinge", "Hinge", "hinge"), ("squared_hinge", "SquaredHinge", "squared_hinge"))
     given = "targets[..., None], scores[..., None]"
-    categorical = {"labels": "one_hot", "domain": ("0.0078125", "inf"), "documented": (_SLOT,)}
+    categorical: Any = {"labels": "one_hot", "domain": ("0.0078125", "inf"), "documented": (_SLOT,)}
     made = "(reduction=reduction, dtype=dtype)"
     return (
         *(

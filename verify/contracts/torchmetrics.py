@@ -32,6 +32,7 @@ _BINARY = {"labels": "01", "documented": (_SIGMOID.format("a sigmoid"),)}
 _MULTI = {"documented": (_SIGMOID.format("a softmax"),)}
 _F = "torchmetrics.functional.classification"
 _C = "torchmetrics.classification"
+_STATE = ".set_dtype(scores.dtype)"  # a metric adds up in float32 unless told, whatever it is given
 _CLASSES = "num_classes=scores.shape[-1]"
 _OVA = f"{_CLASSES}, multiclass_mode='one-vs-all'"
 
@@ -41,13 +42,14 @@ IMPLEMENTATIONS = (
         "binary_hinge_loss.squared", "squared_hinge", f"{_F}.binary_hinge_loss(scores, targets, squared=True)",
         **_BINARY,
     ),
-    _row("BinaryHingeLoss", "hinge", f"{_C}.BinaryHingeLoss()(scores, targets)", **_BINARY),
-    _row("HingeLoss.binary", "hinge", "torchmetrics.HingeLoss(task='binary')(scores, targets)", **_BINARY),
+    _row("BinaryHingeLoss", "hinge", f"{_C}.BinaryHingeLoss(){_STATE}(scores, targets)", **_BINARY),
+    _row("HingeLoss.binary", "hinge", f"torchmetrics.HingeLoss(task='binary'){_STATE}(scores, targets)", **_BINARY),
     _row(
         "multiclass_hinge_loss", "crammer_singer", f"{_F}.multiclass_hinge_loss(scores, targets, {_CLASSES})", **_MULTI
     ),
     _row(
-        "MulticlassHingeLoss", "crammer_singer", f"{_C}.MulticlassHingeLoss({_CLASSES})(scores, targets)", **_MULTI
+        "MulticlassHingeLoss", "crammer_singer",
+        f"{_C}.MulticlassHingeLoss({_CLASSES}){_STATE}(scores, targets)", **_MULTI,
     ),
     # it answers with a mean for each class
     _row(
@@ -56,6 +58,6 @@ IMPLEMENTATIONS = (
     ),
     _row(
         "MulticlassHingeLoss.one_vs_all", "one_vs_rest_hinge",
-        f"{_C}.MulticlassHingeLoss({_OVA})(scores, targets).sum()", **_MULTI,
+        f"{_C}.MulticlassHingeLoss({_OVA}){_STATE}(scores, targets).sum()", **_MULTI,
     ),
 )  # fmt: skip
