@@ -105,7 +105,9 @@ def execute(
     """Run the gate, write its records, and return them with the exit code (without --strict). counted: by callgrind."""
     info = session.begin(plan, sys.argv[1:], kind="gate")
     # three processes hold their arrays at once
-    large = {s.case.id: too_large(s.case, memory_of(s.case.device) // 3) for s in todo}
+    large = {
+        s.case.id: max(too_large(s.case, memory_of(s.case.device) // 3, i) for i in (s.base, s.head)) for s in todo
+    }
     fits = [s for s in todo if not large[s.case.id]]
     gate = Gate(base, head, limits, seed=plan.seed)
     if counted:
