@@ -115,13 +115,15 @@ def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[Case]:
     else:
         sizes = list(profile.wide if vector else profile.sizes)
     dtypes = [d for d in plan.dtypes or profile.dtypes if d in implementation.dtypes]
+    if not dtypes and not plan.dtypes:
+        dtypes = list(implementation.dtypes)  # one that is made for float64 alone, say
     wanted = plan.modes or profile.modes
     modes = [m for m in MODES[implementation.framework] if m in wanted or _alias(m) in wanted]
     # where every score that the documentation speaks of costs something, there is no other fraction
     fractions = (1.0,) if always_costly(loss, domain_of(implementation)) else plan.inside or profile.inside
     axes = itertools.product(
-        dtypes, dict.fromkeys(sizes), plan.devices, modes, plan.phases or profile.phases, fractions, plan.layouts or profile.layouts,
-        plan.caches or profile.caches,
+        dtypes, dict.fromkeys(sizes), plan.devices, modes, plan.phases or profile.phases, fractions,
+        plan.layouts or profile.layouts, plan.caches or profile.caches,
     )  # fmt: skip
     for dtype, (n, k), device, mode, phase, inside, layout, cache in axes:
         case = Case(

@@ -17,16 +17,20 @@ Patterns = Annotated[
     typer.Argument(metavar="PATTERN|module:attribute", help="Implementations [all whose framework is installed]."),
 ]
 Names = list[str] | None
+Contract = Annotated[
+    str | None,
+    typer.Option(metavar="KEY=VALUE,…", help="What your own callable promises, as for verify: labels=01,scale=1/K."),
+]
 
 
 @app.command("run")
 def run(
     patterns: Patterns = None,
     loss: Annotated[Names, typer.Option(metavar="NAME,…", help="Losses [all].")] = None,
-    framework: Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax [all installed].")] = None,
+    framework: Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].")] = None,
     dtype: Annotated[Names, typer.Option(metavar="NAME,…", help="[by profile]")] = None,
     device: Annotated[Names, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")] = None,
-    mode: Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit).")] = None,
+    mode: Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit, compile).")] = None,
     phase: Annotated[Names, typer.Option(metavar="NAME,…", help="forward, backward, both, compile.")] = None,
     size: Annotated[Names, typer.Option(metavar="N|NxK,…", help="As in 1e6,1e5x64 [by profile].")] = None,
     inside: Annotated[Names, typer.Option(metavar="P,…", help="Fraction of samples inside the margin.")] = None,
@@ -37,6 +41,7 @@ def run(
     blocks: Annotated[int, typer.Option(metavar="N", help="Blocks a case.")] = 30,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs.")] = 0,
     grad: Annotated[str | None, typer.Option(metavar="module:function", help="Gradient of a NumPy callable.")] = None,
+    contract: Contract = None,
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the cases.")] = False,
@@ -53,7 +58,7 @@ def run(
     given = {
         "patterns": patterns, "loss": loss, "framework": framework, "dtype": dtype, "device": device, "mode": mode,
         "phase": phase, "size": size, "inside": inside, "layout": layout, "cache": cache, "profile": profile,
-        "threads": threads, "blocks": blocks, "seed": seed, "grad": grad,
+        "threads": threads, "blocks": blocks, "seed": seed, "grad": grad, "contract": contract,
     }  # fmt: skip
     if resume:
         if out is None:
@@ -91,10 +96,10 @@ def gate(
     base: Annotated[str, typer.Option(metavar="SIDE", help="rev:REVISION, venv:PATH or impl:NAME.")],
     head: Annotated[str, typer.Option(metavar="SIDE", help="The same kinds.")],
     loss: Annotated[Names, typer.Option(metavar="NAME,…", help="Losses [all].")] = None,
-    framework: Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax [all installed].")] = None,
+    framework: Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].")] = None,
     dtype: Annotated[Names, typer.Option(metavar="NAME,…", help="[by profile]")] = None,
     device: Annotated[Names, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")] = None,
-    mode: Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit).")] = None,
+    mode: Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit, compile).")] = None,
     phase: Annotated[Names, typer.Option(metavar="NAME,…", help="forward, backward, both.")] = None,
     size: Annotated[Names, typer.Option(metavar="N|NxK,…", help="As in 1e6,1e5x64 [by profile].")] = None,
     inside: Annotated[Names, typer.Option(metavar="P,…", help="Fraction of samples inside the margin.")] = None,
@@ -108,6 +113,7 @@ def gate(
         bool, typer.Option("--instructions", help="Count instructions (valgrind) of eager CPU cases instead of time.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Inconclusive is an exit code of its own (3).")] = False,
+    contract: Contract = None,
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the last sentence.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON Lines.")] = False,
@@ -128,6 +134,7 @@ def gate(
     given = {
         "patterns": patterns, "loss": loss, "framework": framework, "dtype": dtype, "device": device, "mode": mode,
         "phase": phase, "size": size, "inside": inside, "profile": profile, "threads": threads,
+        "contract": contract,
     }  # fmt: skip
     if out is not None:
         refuse_what_is_there(Path(out))

@@ -210,8 +210,8 @@ class Gate:
                 with np.errstate(all="ignore"):
                     judge_strata(subject.case, implementation, ask, self.without)
             except WrongAnswerError as error:
-                said = reason(error, implementation, subject.case.dtype)
-                raise WrongAnswerError(f"{lane}: {said}") from None
+                where = WrongAnswerError(f"{lane}: {error}")
+                raise WrongAnswerError(reason(where, implementation, subject.case.dtype)) from None
             self._checked.add((subject.case.id, lane))
 
 

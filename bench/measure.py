@@ -154,7 +154,8 @@ def _timed(case: Case, implementation: Implementation, plan: BenchPlan, data: Da
         return row(case, status="invalid", reason=trouble, blocks=[b.seconds for b in blocks], loops=loops)
     roof = copy_bandwidth(case.framework, case.device, case.threads)
     return _row(
-        case, implementation, verdict, blocks=[b.seconds for b in blocks], loops=loops, first_call=first, peak_memory=peak, roof=roof,
+        case, implementation, verdict, blocks=[b.seconds for b in blocks], loops=loops, first_call=first,
+        peak_memory=peak, roof=roof,
         reference_blocks=[b.seconds for b in beside], reference_loops=frozen_loops,
         timer="cuda events" if case.device == "cuda" and case.framework == "torch" else "perf_counter_ns",
     )  # fmt: skip

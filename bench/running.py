@@ -1,4 +1,4 @@
-"""`hingeproof bench run`: one worker a framework and environment, one after the other, so that nothing of ours runs beside a timing."""
+"""`hingeproof bench run`: a worker for each framework and environment, in turn, so that none runs beside a timing."""
 
 from __future__ import annotations
 
