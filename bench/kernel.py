@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,10 +63,11 @@ def load(target: str) -> Any:
 
 
 def written(source: str) -> Any:
-    """The function `call` that a text defines."""
-    space: dict[str, Any] = {"__name__": "hingeproof.written"}
-    exec(source, space)
-    return space["call"]
+    """The function `call` that a text defines, in a module: torch.compile imports that of a function's globals."""
+    module = ModuleType(f"_hingeproof_written_{zlib.crc32(source.encode()):08x}")
+    sys.modules[module.__name__] = module
+    exec(source, module.__dict__)
+    return module.call
 
 
 def bound(spec: Spec, mean: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -100,7 +104,9 @@ class NumpyKernel:
             raise CannotTimeError("NumPy is eager only")
         if spec.device != "cpu":
             raise CannotTimeError("NumPy runs on the CPU only")
-        one = np.ones((), inputs[0].dtype)
+        # the cotangent of a mean, or of each sample's loss where the caller takes the mean
+        one = np.full(len(inputs[0]), 1 / len(inputs[0]), inputs[0].dtype) if spec.caller_reduces else np.ones(())
+        one = one.astype(inputs[0].dtype)
         rest = () if targets is None else (targets,)
         self.phase, self.device = spec.phase, "cpu"
 

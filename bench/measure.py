@@ -14,7 +14,7 @@ import numpy as np
 
 from hingeproof.backends.binding import argument_names, parameters
 from hingeproof.bench import surroundings
-from hingeproof.bench.cases import too_large, unset
+from hingeproof.bench.cases import COMPILED, too_large, unset
 from hingeproof.bench.check import Checked, Strata, WrongAnswerError, handed, judge_strata, judge_timed, reason, strata
 from hingeproof.bench.data import Data, domain_of, laid_out, make
 from hingeproof.bench.kernel import KERNELS, Answer, Block, CannotTimeError, Spec, block, calibrate, first_call, quiet
@@ -25,6 +25,11 @@ from hingeproof.implementation import Implementation
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.oracle import Arithmetic
 
+# what compilers raise for a callable that branches on its data: PyTorch, JAX, TensorFlow
+REFUSALS = (
+    "Unsupported", "TracerBoolConversionError", "ConcretizationTypeError", "TracerArrayConversionError",
+    "OperatorNotAllowedInGraphError",
+)  # fmt: skip
 FROZEN = "max(0, 1 - y s) and its sum, float32, NumPy, buffers kept; version 1"
 
 
@@ -128,6 +133,8 @@ def time_case(case: Case, implementation: Implementation, plan: BenchPlan) -> Ti
         return row(case, status="not run", reason=f"not implemented: {(str(error).splitlines() or [''])[0][:200]}")
     except Exception as error:  # an implementation may raise anything; what it raised is the row
         text = (str(error).strip().splitlines() or [""])[0][:200]
+        if case.mode in COMPILED and type(error).__name__ in REFUSALS:
+            return row(case, status="not run", reason=f"cannot be compiled as a whole: {text}")
         return row(case, status="crash", reason=f"raised {type(error).__name__}: {text}")
 
 

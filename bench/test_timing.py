@@ -72,6 +72,7 @@ def clocks(bench_run: Session) -> dict[tuple[str, str], SelfCheck]:
     return {}
 
 
+@pytest.mark.filterwarnings("default")  # what is timed may warn: that is no error here, whatever the configuration
 @pytest.mark.benchmark(timer=TIMER, warmup=False)
 def test_case(
     case: Case, benchmark: Any, bench_run: Session, clocks: dict[tuple[str, str], SelfCheck], pytestconfig: Any
