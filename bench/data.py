@@ -63,8 +63,10 @@ def _placed(x: Array, domain: tuple[float, float], *, together: bool) -> Array:
     low, high = np.float32(domain[0]), np.float32(domain[1])
     if together and np.isinf(high):
         up = low - x.min(axis=1, keepdims=True)
-        return np.maximum(x + np.maximum(up, 0), low)
-    return low + np.fmod(np.abs(x), high - low)
+        moved: Array = np.maximum(x + np.maximum(up, 0), low)
+    else:
+        moved = low + np.fmod(np.abs(x), high - low)
+    return moved
 
 
 def laid_out(data: Data, layout: str) -> Data:

@@ -419,7 +419,7 @@ def test_mlx_counts_what_it_traces() -> None:
 def test_a_known_deviation_is_named() -> None:
     found = timed("jaxopt.loss.multiclass_hinge_loss")
     assert found.status == "invalid"
-    assert "the ledger knows deviations from: infinity, masked_classes" in found.reason
+    assert "the ledger knows deviations from infinity, masked_classes" in found.reason
 
 
 def test_a_process_that_began_otherwise_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
