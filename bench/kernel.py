@@ -263,11 +263,12 @@ class MlxKernel:
                 return call(arrays[:count], None if targets is None else arrays[count])
 
             where = tuple(range(count))
-            program = {
+            programs: dict[str, Callable[[], Any]] = {
                 "forward": lambda: value,
                 "backward": lambda: mx.grad(value, argnums=where),
                 "both": lambda: mx.value_and_grad(value, argnums=where),
-            }[spec.phase]()
+            }
+            program = programs[spec.phase]()
             if spec.mode == "compile":
                 program = mx.compile(counted(program, self.traced))
 
