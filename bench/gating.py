@@ -67,6 +67,11 @@ def subjects(given: Mapping[str, Any], base: Side, head: Side) -> tuple[BenchPla
     ours, theirs = (_only(plan, side) for plan, side in zip(plans, (base, head), strict=True))
     if ours.loss != theirs.loss:
         raise UsageError(f"{base.text} computes {ours.loss}, {head.text} computes {theirs.loss}: compare the same loss")
+    if ours.framework != theirs.framework:
+        raise UsageError(
+            f"{base.text} is made for {ours.framework}, {head.text} for {theirs.framework}: the gate compares within a "
+            "framework (bench run times both, each beside the same frozen kernel)"
+        )
     there = {_where(c): c for c in _timed(plans[1])}
     pairs = []
     for case in _timed(plans[0]):

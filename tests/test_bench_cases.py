@@ -429,6 +429,11 @@ def test_a_process_that_began_otherwise_says_so(monkeypatch: pytest.MonkeyPatch)
     assert found.reason == "needs a process that began with KERAS_BACKEND=numpy: hingeproof bench run starts one"
 
 
+def test_an_expression_is_compiled() -> None:
+    found = timed("torch.spelled.hinge.relu", mode="inductor")
+    assert found.status == "measured", found.reason
+
+
 def test_a_loss_that_cannot_be_compiled_says_so() -> None:
     found = timed("torchmetrics.binary_hinge_loss", mode="inductor", inside=1.0)
     assert found.status == "not run"

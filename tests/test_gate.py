@@ -64,6 +64,7 @@ def test_nothing_is_guessed(text: str) -> None:
         (["--base", "impl:numpy.hinge", "--head", "rev:HEAD"], "impl: is compared with impl: only"),
         (["--base", "venv:/nowhere", "--head", "venv:/nowhere"], "does not exist"),
         (["--base", "impl:numpy.hinge", "--head", "impl:torch.ramp"], "compare the same loss"),
+        (["--base", "impl:numpy.hinge", "--head", "impl:torch.hinge"], "compares within a framework"),
         (["--base", "impl:numpy.*", "--head", "impl:numpy.hinge"], "give one by its full name"),
         (["--base", "impl:nope", "--head", "impl:numpy.hinge"], "no implementation matches"),
         (["numpy.hinge", "--base", "impl:numpy.hinge", "--head", "impl:numpy.hinge"], "leave the implementations out"),
