@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hingeproof.flags import Contract, Device, Framework, Loss, Names
+
 app = typer.Typer(
     help="How fast: timing cases, and a gate for regressions.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -16,37 +18,41 @@ Patterns = Annotated[
     list[str] | None,
     typer.Argument(metavar="PATTERN|module:attribute", help="Implementations [all whose framework is installed]."),
 ]
-Names = list[str] | None
-Contract = Annotated[
-    str | None,
-    typer.Option(metavar="KEY=VALUE,…", help="What your own callable promises, as for verify: labels=01,scale=1/K."),
-]
+Dtype = Annotated[Names, typer.Option(metavar="NAME,…", help="[by profile]")]
+Mode = Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit, compile).")]
+Size = Annotated[Names, typer.Option(metavar="N|NxK,…", help="As in 1e6,1e5x64 [by profile].")]
+Inside = Annotated[Names, typer.Option(metavar="P,…", help="Fraction of samples inside the margin.")]
+Profile = Annotated[str, typer.Option(metavar="NAME", help="quick, ci, device or full.")]
+Threads = Annotated[int, typer.Option(metavar="N", help="Threads of the frameworks.")]
+Out = Annotated[str | None, typer.Option(metavar="DIR", help="Run directory.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the last sentence.")]
+Rows = Annotated[bool, typer.Option("--json", help="Print the rows as JSON Lines.")]
 
 
 @app.command("run")
 def run(
     patterns: Patterns = None,
-    loss: Annotated[Names, typer.Option(metavar="NAME,…", help="Losses [all].")] = None,
-    framework: Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].")] = None,
-    dtype: Annotated[Names, typer.Option(metavar="NAME,…", help="[by profile]")] = None,
-    device: Annotated[Names, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")] = None,
-    mode: Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit, compile).")] = None,
+    loss: Loss = None,
+    framework: Framework = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    mode: Mode = None,
     phase: Annotated[Names, typer.Option(metavar="NAME,…", help="forward, backward, both, compile.")] = None,
-    size: Annotated[Names, typer.Option(metavar="N|NxK,…", help="As in 1e6,1e5x64 [by profile].")] = None,
-    inside: Annotated[Names, typer.Option(metavar="P,…", help="Fraction of samples inside the margin.")] = None,
+    size: Size = None,
+    inside: Inside = None,
     layout: Annotated[Names, typer.Option(metavar="NAME,…", help="contiguous, strided, transposed.")] = None,
     cache: Annotated[Names, typer.Option(metavar="NAME,…", help="warm, cold.")] = None,
-    profile: Annotated[str, typer.Option(metavar="NAME", help="quick, ci, device or full.")] = "quick",
-    threads: Annotated[int, typer.Option(metavar="N", help="Threads of the frameworks.")] = 1,
+    profile: Profile = "quick",
+    threads: Threads = 1,
     blocks: Annotated[int, typer.Option(metavar="N", help="Blocks a case.")] = 30,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs.")] = 0,
     grad: Annotated[str | None, typer.Option(metavar="module:function", help="Gradient of a NumPy callable.")] = None,
     contract: Contract = None,
-    out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory.")] = None,
+    out: Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the cases.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the last sentence.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON Lines.")] = False,
+    quiet: Quiet = False,
+    json: Rows = False,
 ) -> None:
     """Time implementations, and check every timed answer with the oracle."""
     from hingeproof.bench import asked, running, show
@@ -95,16 +101,16 @@ def gate(
     *,
     base: Annotated[str, typer.Option(metavar="SIDE", help="rev:REVISION, venv:PATH or impl:NAME.")],
     head: Annotated[str, typer.Option(metavar="SIDE", help="The same kinds.")],
-    loss: Annotated[Names, typer.Option(metavar="NAME,…", help="Losses [all].")] = None,
-    framework: Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].")] = None,
-    dtype: Annotated[Names, typer.Option(metavar="NAME,…", help="[by profile]")] = None,
-    device: Annotated[Names, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")] = None,
-    mode: Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit, compile).")] = None,
+    loss: Loss = None,
+    framework: Framework = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    mode: Mode = None,
     phase: Annotated[Names, typer.Option(metavar="NAME,…", help="forward, backward, both.")] = None,
-    size: Annotated[Names, typer.Option(metavar="N|NxK,…", help="As in 1e6,1e5x64 [by profile].")] = None,
-    inside: Annotated[Names, typer.Option(metavar="P,…", help="Fraction of samples inside the margin.")] = None,
-    profile: Annotated[str, typer.Option(metavar="NAME", help="quick, ci, device or full.")] = "quick",
-    threads: Annotated[int, typer.Option(metavar="N", help="Threads of the frameworks.")] = 1,
+    size: Size = None,
+    inside: Inside = None,
+    profile: Profile = "quick",
+    threads: Threads = 1,
     threshold: Annotated[float, typer.Option(metavar="F", help="Slow-downs below this do not count.")] = 0.02,
     equivalence: Annotated[float, typer.Option(metavar="F", help="Equal within this, where shown.")] = 0.03,
     pairs: Annotated[int, typer.Option(metavar="N", help="Process pairs before the first look, at least 5.")] = 6,
@@ -114,13 +120,14 @@ def gate(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Inconclusive is an exit code of its own (3).")] = False,
     contract: Contract = None,
-    out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the last sentence.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON Lines.")] = False,
+    out: Out = None,
+    quiet: Quiet = False,
+    json: Rows = False,
 ) -> None:
     """Is head slower than base? Both run interleaved in fresh processes; a regression is shown twice or not said."""
     from hingeproof.bench import gating
     from hingeproof.bench.gate import Limits
+    from hingeproof.bench.records import gate_code
     from hingeproof.bench.session import Session, new_directory
     from hingeproof.bench.sides import prepare
     from hingeproof.errors import UsageError
@@ -155,4 +162,4 @@ def gate(
         if not quiet:
             print(gating.table(rows))
         print(gating.sentence(rows, *sides, session.directory))
-    raise typer.Exit(gating.code_of(rows, strict=strict))
+    raise typer.Exit(gate_code(rows, strict=strict))

@@ -27,21 +27,35 @@ from hingeproof.implementation import Implementation
 
 # (ours, theirs); eager for PyTorch and NumPy, jit for JAX
 PAIRS = (
-    *(("torch.hinge", f"spelled.{name}") for name in ("clamp", "relu")),
-    *(("torch.fast.hinge", f"spelled.{name}") for name in ("clamp", "relu")),
-    ("torch.multi_margin", "torch.nn.MultiMarginLoss"),
-    ("torch.fast.multi_margin", "torch.nn.MultiMarginLoss"),
-    ("torch.fast.margin_ranking", "torch.nn.MarginRankingLoss"),
-    ("torch.fast.hinge_embedding", "torch.nn.HingeEmbeddingLoss"),
-    ("torch.triplet_margin", "torch.nn.TripletMarginLoss"),
-    ("torch.cosine_embedding", "torch.nn.CosineEmbeddingLoss"),
-    ("torch.multilabel_margin", "torch.nn.MultiLabelMarginLoss"),
+    ("numpy.hinge", "sklearn.metrics.hinge_loss"),
     ("jax.hinge", "optax.losses.hinge_loss"),
     ("jax.fast.hinge", "optax.losses.hinge_loss"),
+    ("jax.perceptron", "optax.losses.perceptron_loss"),
     ("jax.fast.perceptron", "optax.losses.perceptron_loss"),
     ("jax.crammer_singer", "optax.losses.multiclass_hinge_loss"),
     ("jax.fast.crammer_singer", "optax.losses.multiclass_hinge_loss"),
-    ("numpy.hinge", "sklearn.metrics.hinge_loss"),
+    ("jax.multiclass_perceptron", "optax.losses.multiclass_perceptron_loss"),
+    ("jax.fast.multiclass_perceptron", "optax.losses.multiclass_perceptron_loss"),
+    ("jax.triplet_margin", "optax.losses.triplet_margin_loss"),
+    ("jax.fast.triplet_margin", "optax.losses.triplet_margin_loss"),
+    *(
+        (f"torch.{ours}", f"spelled.{s}")
+        for ours in ("hinge", "fast.hinge")
+        for s in ("clamp", "relu", "maximum", "where")
+    ),
+    *(
+        (f"torch.{ours}", f"torch.nn.{theirs}")
+        for theirs, loss in (
+            ("HingeEmbeddingLoss", "hinge_embedding"),
+            ("MarginRankingLoss", "margin_ranking"),
+            ("MultiMarginLoss", "multi_margin"),
+            ("TripletMarginLoss", "triplet_margin"),
+            ("TripletMarginWithDistanceLoss", "triplet_margin"),
+            ("CosineEmbeddingLoss", "cosine_embedding"),
+            ("MultiLabelMarginLoss", "multilabel_margin"),
+        )
+        for ours in (loss, f"fast.{loss}")
+    ),
 )
 
 

@@ -13,46 +13,13 @@ from hingeproof.bench import asked
 from hingeproof.bench.cases import cases, chosen, too_large
 from hingeproof.bench.gate import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.measure import memory_of
-from hingeproof.bench.records import BenchPlan, Case
+from hingeproof.bench.records import BenchPlan, Case, GateRow, PairRow, gate_code
 from hingeproof.bench.session import Session
 from hingeproof.bench.show import columns
 from hingeproof.bench.sides import Side
-from hingeproof.errors import FINDING, GOOD, INVALID, NOTHING, UNDECIDED, UsageError
+from hingeproof.errors import UsageError
 from hingeproof.implementation import Implementation
 from hingeproof.journal import write
-
-
-class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A verdict as it is written. Effects are fractions: 0.05 is five percent slower than the base."""
-
-    case: str
-    fields: Case
-    base: str
-    head: str
-    verdict: str
-    reason: str = ""
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    floor: float | None = None
-    smallest: float | None = None
-    p: float | None = None
-    adjusted_p: float | None = None
-    repeated_effect: float | None = None
-    repeated_low: float | None = None
-    pairs: int = 0
-    blocks: int = 0
-    base_seconds: float | None = None
-
-
-class PairRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Raw blocks of one process pair in the order they were run: seconds a call, by lane."""
-
-    case: str
-    stage: str
-    pair: int
-    loops: int
-    blocks: dict[str, list[float]]
 
 
 def subjects(given: Mapping[str, Any], base: Side, head: Side) -> tuple[BenchPlan, list[Subject]]:
@@ -135,7 +102,7 @@ def execute(
     ]
     _write(session.directory / "records.jsonl", rows)
     session.write_info(msgspec.structs.replace(info, complete=True, cases=len(rows)))
-    return rows, code_of(rows, strict=False)
+    return rows, gate_code(rows, strict=False)
 
 
 def _progress(subject: Subject, samples: Samples) -> None:
@@ -171,18 +138,6 @@ def _row(v: Verdict, base: Side, head: Side, samples: Samples) -> GateRow:
         case=v.case.id, fields=v.case, base=base.text, head=head.text, verdict=v.verdict, reason=v.reason,
         pairs=v.pairs, blocks=v.blocks, **more,
     )  # fmt: skip
-
-
-def code_of(rows: Sequence[GateRow], *, strict: bool) -> int:
-    """4 invalid, 1 confirmed regression, 5 nothing compared, 3 inconclusive under --strict: the first that holds."""
-    found = {r.verdict for r in rows}
-    if "invalid" in found:
-        return INVALID
-    if "regression" in found:
-        return FINDING
-    if found <= {"not run"}:
-        return NOTHING
-    return UNDECIDED if strict and "inconclusive" in found else GOOD
 
 
 def table(rows: Sequence[GateRow]) -> str:

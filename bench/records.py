@@ -1,11 +1,13 @@
-"""What a timing run writes: the plan in run.json, one row a case in records.jsonl. Imports no framework."""
+"""What a timing or gate run writes: the plan in run.json, one row a case in records.jsonl. Imports no framework."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
+from hingeproof.errors import FINDING, GOOD, INVALID, NOTHING, UNDECIDED
 from hingeproof.records import UserImplementation
 
 BENCH_SCHEMA_VERSION = 1
@@ -105,6 +107,22 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
     @property
+    def calls(self) -> list[float]:
+        """Seconds a call, block by block."""
+        return [block / self.loops for block in self.blocks] if self.loops else []
+
+    @property
+    def ratios(self) -> list[float]:
+        """Each block's time a call over the frozen kernel's beside it."""
+        if not self.reference_loops:
+            return []
+        return [
+            call / (reference / self.reference_loops)
+            for call, reference in zip(self.calls, self.reference_blocks, strict=False)
+            if reference > 0
+        ]
+
+    @property
     def rate(self) -> float | None:
         """Bytes a second of the least traffic."""
         return self.bytes / self.seconds if self.seconds else None
@@ -113,6 +131,51 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def of_roof(self) -> float | None:
         """The rate as a fraction of the copy bandwidth; above 1 where all fits a cache."""
         return self.rate / self.roof if self.rate is not None and self.roof else None
+
+
+class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A verdict as it is written. Effects are fractions: 0.05 is five percent slower than the base."""
+
+    case: str
+    fields: Case | None = None
+    base: str
+    head: str
+    verdict: str
+    reason: str = ""
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    floor: float | None = None
+    smallest: float | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+    repeated_effect: float | None = None
+    repeated_low: float | None = None
+    pairs: int = 0
+    blocks: int = 0
+    base_seconds: float | None = None
+
+
+def gate_code(rows: Sequence[GateRow], *, strict: bool) -> int:
+    """4 invalid, 1 confirmed regression, 5 nothing compared, 3 inconclusive under --strict: the first that holds."""
+    found = {r.verdict for r in rows}
+    if "invalid" in found:
+        return INVALID
+    if "regression" in found:
+        return FINDING
+    if found <= {"not run"}:
+        return NOTHING
+    return UNDECIDED if strict and "inconclusive" in found else GOOD
+
+
+class PairRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Raw blocks of one process pair in the order they were run: seconds a call, by lane."""
+
+    case: str
+    stage: str
+    pair: int
+    loops: int
+    blocks: dict[str, list[float]]
 
 
 class BenchInfo(msgspec.Struct, frozen=True, kw_only=True):

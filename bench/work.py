@@ -12,6 +12,13 @@ MARGIN = {
     "triplet": 2, "cosine": 6,
 }  # fmt: skip
 
+# multi-label implementations that walk over the labels: no N·K·K margins at once
+STREAMING = (
+    "torch.fast.multilabel_margin",
+    "torch.nn.MultiLabelMarginLoss",
+    "torch.nn.functional.multilabel_margin_loss",
+)
+
 
 def target_bytes(loss: Loss, dtype: str, framework: str, n: int, k: int, by: Implementation | None = None) -> int:
     """The labels as they are handed over: signs and real targets in the dtype of the scores, indices as integers.
@@ -61,7 +68,16 @@ def flops(name: str, n: int, k: int, phase: str) -> int:
 
 
 def peak_bytes(
-    name: str, dtype: str, framework: str, n: int, k: int, phase: str, mode: str, by: Implementation | None = None
+    name: str,
+    dtype: str,
+    framework: str,
+    n: int,
+    k: int,
+    phase: str,
+    mode: str,
+    by: Implementation | None = None,
+    *,
+    streaming: bool = False,
 ) -> int:
     """An upper estimate of what is alive at once: inputs, temporaries of the formula, gradients.
 
@@ -70,7 +86,7 @@ def peak_bytes(
     """
     loss = LOSSES[name]
     size = coordinates(loss, n, k)
-    margins = size * (k if loss.margins.name == "multilabel" else 1)
+    margins = size * (k if loss.margins.name == "multilabel" and not streaming else 1)
     held = (6 if mode == "eager" else 2) + (0 if phase == "forward" else 2)
     inputs = size * ITEM[dtype] + target_bytes(loss, dtype, framework, n, k, by)
     return 2 * inputs + held * margins * max(ITEM[dtype], 4)

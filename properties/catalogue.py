@@ -8,6 +8,7 @@ from hingeproof.properties import (  # noqa: F401  (importing a module enters it
     modes,
     numerics,
     optimality,
+    optimisers,
     reductions,
     relations,
     selection,

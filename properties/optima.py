@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import ONE, ZERO
-from hingeproof.reference_impls.formats import Format
+from hingeproof.properties.case import ONE, ZERO, Array
+from hingeproof.reference_impls.formats import Format, to_float
 from hingeproof.reference_impls.losses import LOSSES, Loss
 from hingeproof.reference_impls.margins import Term
 
@@ -83,6 +84,29 @@ class Problem:
                 if g:
                     out = [o + x * g for o, x in zip(out, line, strict=True)]
         return out
+
+
+@dataclass(frozen=True)
+class Data:
+    """A problem as float64 arrays, exact: features (n, coordinates, size), base (n, coordinates), ridge (size)."""
+
+    features: Array
+    base: Array
+    ridge: Array
+    C: float
+    inputs: int
+    vector: bool
+
+    @classmethod
+    def of(cls, problem: Problem, C: fmpq) -> Data:
+        table = [[[to_float(x) for x in line] for line in rows] for rows in problem.features]
+        base = [[to_float(x) for x in row] for row in problem.base]
+        ridge = [float(j < problem.ridged) for j in range(problem.size)]
+        margins = problem.loss.margins
+        return cls(
+            np.array(table), np.array(base), np.array(ridge), to_float(C), len(margins.inputs),
+            margins.row == "vector",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

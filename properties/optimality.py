@@ -1,162 +1,31 @@
-"""Laws of optimality: at the exactly certified optimum of a regularised problem, what an implementation must answer.
-
-The optimum is rational, so its scores are rounded to the dtype; a score moved by δ moves its margins, and every set
-and value here is taken over the hull of both margins, each with its own e(z). Nothing is compared with a float solver.
-"""
+"""Laws of optimality: at the exactly certified optimum of a regularised problem, what an implementation must answer."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
-import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import (
-    ZERO,
-    Array,
-    Batch,
-    Case,
-    Curve,
-    Failure,
-    Judgement,
-    Output,
-    Unanswered,
-    extended,
-    gradient_rows,
-    ours,
-    show,
-)  # fmt: skip
+from hingeproof.properties.case import ZERO, Case, Failure, Judgement, show
 from hingeproof.properties.gradient import describe_set, in_range, show_row
 from hingeproof.properties.law import law
-from hingeproof.properties.optima import BLOCK, Optimum, Problem, Vector, objective, optima
+from hingeproof.properties.optima import Optimum, Problem, Vector, optima
+from hingeproof.properties.trial import ROCKAFELLAR, Trial, named, not_below, trials
 from hingeproof.reference_impls.formats import Extended, to_float
 from hingeproof.reference_impls.losses import Loss
-from hingeproof.reference_impls.oracle import Evaluation, Judged, evaluate
+from hingeproof.reference_impls.oracle import Evaluation, Judged
 from hingeproof.reference_impls.sets import SubGradients
 
 _NEEDS = ("optimum",)
 _GRADIENTS = ("optimum", "gradient")
-_ROCKAFELLAR = "Rockafellar 1970, Theorem 27.4; certificates as in docs/svm-certificate.md"
 
 
 def _convex(loss: Loss) -> bool:
     return loss.convex
 
 
-@dataclass
-class Trial:
-    """An implementation called at the rounded scores of a point θ of a problem."""
-
-    case: Case
-    problem: Problem
-    theta: Sequence[fmpq]
-
-    @property
-    def C(self) -> fmpq:
-        """What one unit of the implementation's value costs: C over its own scale."""
-        return self.problem.C / self.batch.multiple
-
-    @cached_property
-    def scores(self) -> list[Vector]:
-        return self.problem.scores(self.theta)
-
-    @cached_property
-    def batch(self) -> Batch:
-        """All samples at once: the witness. The calls are made in blocks of a shape that the pass knows."""
-        case, loss = self.case, self.problem.loss
-        dtype = case.batch.inputs[0].dtype
-        table = np.array([[to_float(case.batch.format.round(s)) for s in row] for row in self.scores]).astype(dtype)
-        parts = np.split(table, len(loss.margins.inputs), axis=1)
-        inputs = tuple(np.ascontiguousarray(p if loss.margins.row == "vector" else p[:, 0]) for p in parts)
-        targets = np.array(self.problem.targets).astype(dtype if loss.margins.targets == "real" else np.int64)
-        return case.batch.change(
-            inputs=inputs, targets=targets, params=self.problem.params, cotangent=np.ones(len(table), dtype),
-            tangent=tuple(np.ones_like(x) for x in inputs), weight=None, class_weight=None, layout="contiguous",
-            shape=None,
-        )  # fmt: skip
-
-    @cached_property
-    def outputs(self) -> list[Output]:
-        size = self.batch.size
-        return [self.case.call(self.batch.take(range(i, i + BLOCK))) for i in range(0, size, BLOCK)]
-
-    @cached_property
-    def values(self) -> list[Extended]:
-        return [v for out in self.outputs for v in extended(out.value)]
-
-    @cached_property
-    def gradients(self) -> list[list[Extended]]:
-        return [row for out in self.outputs for row in gradient_rows(out) or []]
-
-    @cached_property
-    def unrounded(self) -> list[Evaluation]:
-        """The loss at the exact scores."""
-        p, arithmetic = self.problem, self.batch.arithmetic
-        return [
-            evaluate(p.loss, p.params, row, label, arithmetic, None, self.batch.multiple)
-            for row, label in zip(self.scores, p.labels, strict=True)
-        ]
-
-    @cached_property
-    def answers(self) -> tuple[fmpq, fmpq, fmpq] | None:
-        """The least objective that correct values give, the exact one at the rounded scores, the greatest."""
-        ends = []
-        for e in self.batch.evaluations:
-            interval = e.interval()
-            if interval is None or not all(isinstance(x, fmpq) for x in (interval.low, interval.center, interval.high)):
-                return None
-            ends.append((interval.low, interval.center, interval.high))
-        ridge, C = self.problem.ridge(self.theta), self.C
-        low, center, high = (ridge + C * sum(column, ZERO) for column in zip(*ends, strict=True))
-        return low, center, high
-
-    @cached_property
-    def objective(self) -> fmpq | None:
-        """½‖θ‖² + C Σ of the implementation's values, added up exactly; None where one of them is not finite."""
-        values = [v for v in self.values if isinstance(v, fmpq)]
-        if len(values) < len(self.values):
-            return None
-        return self.problem.ridge(self.theta) + self.C * sum(values, ZERO)
-
-    @cached_property
-    def moved(self) -> list[Evaluation]:
-        """The loss over all margins between the exact ones and those computed from the rounded scores."""
-        return [_hull(a, b) for a, b in zip(self.unrounded, self.batch.evaluations, strict=True)]
-
-
-def _hull(a: Evaluation, b: Evaluation) -> Evaluation:
-    def both(s: Judged, t: Judged) -> Judged:
-        low, high = min(s.z, t.z) - t.error, max(s.z, t.z) + t.error
-        if low == high:
-            return t
-        values = t.phi.hull(low, high)
-        magnitude = max(t.magnitude, s.magnitude)
-        return replace(
-            t, low=values[0], high=values[1], slopes=t.phi.slope_hull(low, high), error=max(high - t.z, t.z - low),
-            magnitude=magnitude,
-        )  # fmt: skip
-
-    return replace(b, terms=tuple(both(s, t) for s, t in zip(a.terms, b.terms, strict=True)))
-
-
-def trials(case: Case) -> list[tuple[Optimum, Trial]]:
-    """The implementation at each certified optimum of its loss; called once a pass, whichever law asks first."""
-    kept = case.pool.get("kept", {})
-    if "trials" not in kept:
-        found = optima(case.loss, case.pool["settings"], case.pool["optimum"])
-        kept["trials"] = [(o, Trial(case, o.problem, o.theta)) for o in found]
-    return kept["trials"]  # type: ignore[no-any-return]
-
-
-def _named(optimum: Optimum) -> str:
-    return f"the {optimum.problem.kind} problem of {optimum.problem.loss.name}, n = {len(optimum.problem.targets)}"
-
-
 @law(
-    group="svm", formula="½‖w‖² + C Σ ℓ(s_i*, y_i) = P*", source=_ROCKAFELLAR, needs=_NEEDS, once=True, applies=_convex,
+    group="svm", formula="½‖w‖² + C Σ ℓ(s_i*, y_i) = P*", source=ROCKAFELLAR, needs=_NEEDS, once=True, applies=_convex,
     why="P* is known exactly; the values are the implementation's, their bounds and the rounding of the scores are derived.",
     breaks="A wrong scale, margin or branch; an error on a few samples that an average hides.",
 )  # fmt: skip
@@ -179,7 +48,7 @@ def optimal_objective(case: Case) -> Judgement:
                     f"an objective in [{show(low)}, {show(high)}]; the certified optimum is {show(best)}, "
                     f"rounding the scores to {trial.batch.format.name} adds {to_float(center - best):.3g}",
                     "not finite" if got is None else show(got),
-                    note=_named(optimum),
+                    note=named(optimum),
                 )
             )
     return out
@@ -199,24 +68,8 @@ def optimum_is_least(case: Case) -> Judgement:
         # Hypothesis' own numbers, cut to signs and eighths, are the direction
         along = [fmpq(round(to_float(x) * 8) % 33 - 16, 16) for x in (drawn * len(theta))[: len(theta)]]
         trial = Trial(case, optimum.problem, [t + step * h for t, h in zip(theta, along, strict=True)])
-        _not_below(out, optimum, trial, f"{_named(optimum)}, step {step}")
+        not_below(out, optimum, trial, f"{named(optimum)}, step {step}")
     return out
-
-
-def _not_below(out: Judgement, optimum: Optimum, trial: Trial, note: str) -> None:
-    """Judge that the implementation's objective at a point is not below the certified optimum."""
-    if trial.answers is None:
-        out.leave_out("no bound of the values")
-        return
-    low, center, _ = trial.answers
-    here = objective(trial.problem, trial.theta)
-    slack = (center - low) + max(here - center, ZERO)
-    out.judged += trial.batch.size
-    got, least = trial.objective, optimum.objective - slack
-    out.measure(None if got is None else max(optimum.objective - got, ZERO), slack, trial.batch.format.ulp(center))
-    if got is None or got < least:
-        wanted = f"an objective of at least {show(least)}, the certified optimum less rounding"
-        out.fail(Failure(trial.batch, wanted, "not finite" if got is None else show(got), note=note))
 
 
 def _step(drawn: list[fmpq]) -> fmpq:
@@ -251,7 +104,7 @@ def _samples(optimum: Optimum, trial: Trial) -> list[Sample]:
 
 
 @law(
-    group="svm", formula="g_i ∈ ∂ℓ(s_i*) ∋ −y_i α_i/C;  Dθ + Σ_off C x_i g_i + Σ_on x_i q_i = 0", source=_ROCKAFELLAR,
+    group="svm", formula="g_i ∈ ∂ℓ(s_i*) ∋ −y_i α_i/C;  Dθ + Σ_off C x_i g_i + Σ_on x_i q_i = 0", source=ROCKAFELLAR,
     needs=_GRADIENTS, once=True, applies=_convex,
     why="At an optimum some sub-gradients add up to 0: off the kinks there is one, the implementation's; on them the certificate's.",
     breaks="A gradient that is wrong where training ends: a wrong scale or sign, a smoothed kink, a dropped sample.",
@@ -273,7 +126,7 @@ def stationary_at_optimum(case: Case) -> Judgement:
                         f"{describe_set(s.allowed)}; the certificate has {show_row(s.dual)}",
                         show_row(s.got),
                         sample=s.index,
-                        note=_named(optimum),
+                        note=named(optimum),
                     )
                 )
                 continue
@@ -294,7 +147,7 @@ def stationary_at_optimum(case: Case) -> Judgement:
                     batch,
                     f"Dθ + Aᵀα = 0 within {show_row(room)}",
                     show_row(total),
-                    note=_named(optimum),
+                    note=named(optimum),
                 )
             )
     return out
@@ -339,7 +192,7 @@ def support_vectors(case: Case) -> Judgement:
                         f"{words[1]}: sample {s.index} is {words[0]} support vector, its multiplier is {show_row(s.dual)}",
                         show_row(s.got),
                         sample=s.index,
-                        note=_named(optimum),
+                        note=named(optimum),
                     )
                 )
     return out
@@ -396,67 +249,3 @@ def fenchel_young(case: Case) -> Judgement:
 def _reach(t: Judged) -> fmpq:
     """A Lipschitz constant of φ* near the slopes seen: the margins there."""
     return abs(t.z) + max((abs(b) for b in t.phi.breaks), default=ZERO)
-
-
-STEPS, CONVERGED, SMOOTH = 2_000, 1e-3, 1e-8
-
-
-@law(
-    group="svm", formula="P* ≤ P(w_T);  (P(w_T) − P*)/|P*| ≤ 10⁻³, 10⁻⁸ where φ is smooth: reached or not", source=_ROCKAFELLAR,
-    needs=_GRADIENTS, once=True, applies=_convex, modes=("eager",), dtypes=("float64",),
-    why="Nothing trained on a convex objective gets below its minimum; how near it comes is measured, not demanded.",
-    breaks="A loss whose optimiser finds what is no solution of the problem: values too low, gradients that lead astray.",
-)  # fmt: skip
-def training(case: Case) -> Judgement:
-    """Trained by its framework's own optimiser it ends near the certified optimum, or its row says not reached, never below."""
-    out = Judgement()
-    optimum, trial = trials(case)[-1]
-    problem = optimum.problem
-    smooth = problem.loss.aggregate == "sum" and all(p.smoothness is not None for p in problem.loss.shapes.values())
-    try:
-        path = case.pool["train"](case.subject.implementation, trial.batch, Data.of(problem, trial.C), STEPS, smooth)
-    except Exception as error:  # as in Case.call: what an implementation raises is the finding
-        if ours(error):
-            raise
-        raise Unanswered(trial.batch, "none", f"raised {type(error).__name__}: {error}", "an answer") from error
-    if not path or not np.isfinite(path[-1][1]).all():
-        return out.fail(Failure(trial.batch, "a finite end of training", "not finite", note=_named(optimum)))
-    points = [(step, [fmpq(*float(t).as_integer_ratio()) for t in theta]) for step, theta in path]
-    best = optimum.objective
-    gaps = [to_float((objective(problem, theta) - best) / abs(best)) for _, theta in points]
-    _not_below(out, optimum, Trial(case, problem, points[-1][1]), f"{_named(optimum)}, after {points[-1][0]} steps")
-    limit, name = (SMOOTH, "L-BFGS") if smooth else (CONVERGED, "averaged sub-gradient")
-    out.note = f"{name}: {gaps[-1]:.1e} above the certified optimum after {points[-1][0]:,} steps"
-    out.note += "" if gaps[-1] <= limit else f": not reached ({limit:g})"
-    sizes = [_size(theta[: problem.ridged]) for _, theta in points]
-    aim = _size(optimum.theta[: problem.ridged])
-    margins = [aim / size if size else None for size in sizes]
-    out.curves.append(Curve(_named(optimum), name, [step for step, _ in points], gaps, margins))
-    return out
-
-
-def _size(w: Sequence[fmpq]) -> float:
-    return math.sqrt(to_float(sum((v * v for v in w), ZERO)))
-
-
-@dataclass(frozen=True)
-class Data:
-    """A problem as float64 arrays, exact: features (n, coordinates, size), base (n, coordinates), ridge (size)."""
-
-    features: Array
-    base: Array
-    ridge: Array
-    C: float
-    inputs: int
-    vector: bool
-
-    @classmethod
-    def of(cls, problem: Problem, C: fmpq) -> Data:
-        table = [[[to_float(x) for x in line] for line in rows] for rows in problem.features]
-        base = [[to_float(x) for x in row] for row in problem.base]
-        ridge = [float(j < problem.ridged) for j in range(problem.size)]
-        margins = problem.loss.margins
-        return cls(
-            np.array(table), np.array(base), np.array(ridge), to_float(C), len(margins.inputs),
-            margins.row == "vector",
-        )  # fmt: skip

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from hingeproof.bench.records import Timing
 from hingeproof.figures import Curve, History, Line, SvmPicture, Training, UlpError
 from hingeproof.reports import svg
 from hingeproof.reports.svg import Scale, short
-from hingeproof.reports.timings import Timing, interval, seconds
+from hingeproof.reports.timings import interval, seconds
 
 WEIGHTS = {"0": 0.0, "1/2": 0.5, "1": 1.0}
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
 from hingeproof.records import Plan, Record, RunInfo, Verdict
 from hingeproof.reports.summary import (
     FINDINGS,
@@ -25,7 +26,6 @@ Kind = Literal["newly_failing", "newly_passing", "still_failing", "new", "vanish
 KINDS: tuple[Kind, ...] = (
     "newly_failing", "new", "not_judged", "vanished", "otherwise", "newly_passing", "still_failing",
 )  # fmt: skip
-EXIT_GOOD, EXIT_WORSE, EXIT_NOTHING, EXIT_LOST = 0, 1, 5, 3
 # The distributions that decide what an implementation does: of its framework, and of the library it stands in.
 PACKAGES = {"jax": ("jax", "jaxlib"), "sklearn": ("scikit-learn",), "keras": ("keras",), "torch": ("torch",)}
 
@@ -176,11 +176,11 @@ def compare(
 
 def _exit_code(changes: tuple[Change, ...], common: int, *, strict: bool) -> int:
     if any(change.worse for change in changes):
-        return EXIT_WORSE
+        return FINDING
     if not common:
-        return EXIT_NOTHING
+        return NOTHING
     lost = any(change.kind in ("not_judged", "vanished") for change in changes)
-    return EXIT_LOST if strict and lost else EXIT_GOOD
+    return UNDECIDED if strict and lost else GOOD
 
 
 class _Before(msgspec.Struct, gc=False):

@@ -10,9 +10,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from hingeproof import __version__
+from hingeproof.errors import FINDING
 from hingeproof.figures import History
 from hingeproof.records import RunInfo
-from hingeproof.reports.compare import EXIT_WORSE, Difference
+from hingeproof.reports.compare import Difference
 from hingeproof.reports.findings import NONE, again, command
 from hingeproof.reports.load import Told, sentence
 from hingeproof.reports.markdown import tensor_lines
@@ -28,6 +29,7 @@ from hingeproof.reports.tables import (
     timing_table,
     versions,
 )
+from hingeproof.reports.terminal import counts
 from hingeproof.reports.text import number, one_line, visible
 
 if TYPE_CHECKING:
@@ -141,12 +143,7 @@ def _verdict(run: Told) -> dict[str, Any]:
     if run.info is not None:
         info, summary = run.info, run.summary
         state = "bad" if summary.findings else "good" if summary.count("pass") else "open"
-        counts = (
-            f"{number(summary.checks_run, 'check')} run · {info.not_applicable:,} not applicable · "
-            f"{summary.count('unsupported'):,} unsupported · profile {info.plan.profile} · seed {info.plan.seed} · "
-            f"{info.started}"
-        )
-        facts = [f"{run.name} · {counts}", versions(info)]
+        facts = [" · ".join([run.name, *counts(info, summary), info.started]), versions(info)]
         for name, count in sorted(info.missing.items()):
             facts.append(f"{name} is not installed: {number(count, 'check')} did not run")
     if run.kind == "gate":
@@ -269,7 +266,7 @@ def of_difference(d: Difference, sides: Sequence[Told], statements: Mapping[str,
     groups = []
     if info is not None and d.findings:
         groups = [{**_findings(0, "", info, d.findings, statements), "title": f"What got worse ({len(d.findings):,})"}]
-    state = "bad" if d.exit_code == EXIT_WORSE else "good" if d.compared else "open"
+    state = "bad" if d.exit_code == FINDING else "good" if d.compared else "open"
     verdicts = [
         {
             "state": state,

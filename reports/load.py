@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from hingeproof.bench.records import GateRow, Timing, gate_code
+from hingeproof.errors import FINDING, GOOD, NOTHING
 from hingeproof.figures import Figure
 from hingeproof.records import Pair, Record, RunInfo
 from hingeproof.reports import pairs, read, terminal, timings
 from hingeproof.reports.compare import Difference, compare
-from hingeproof.reports.summary import EXIT_GOOD, EXIT_NOTHING, Summary, exit_code, summarise
+from hingeproof.reports.summary import Summary, exit_code, summarise
 
-EXIT_INVALID, EXIT_REGRESSION = 4, 1
+_GATE = ("case", "base", "head", "verdict", "reason", "effect", "low", "high", "floor")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,11 +30,11 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     info: RunInfo | None = None
     summary: Summary
     timed: timings.Info | None = None
-    gates: tuple[timings.Gate, ...] = ()
-    timings: tuple[timings.Timing, ...] = ()
+    gates: tuple[GateRow, ...] = ()
+    timings: tuple[Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
     pairs: tuple[Pair, ...] = ()
-    exit_code: int = EXIT_GOOD
+    exit_code: int = GOOD
 
     @property
     def verified(self) -> RunInfo:
@@ -45,16 +47,6 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         return read.records(self.directory, self.verified)
 
 
-def _of_gates(rows: Sequence[timings.Gate]) -> int:
-    """Return the gate's own exit code."""
-    found = {row.verdict for row in rows}
-    if "invalid" in found:
-        return EXIT_INVALID
-    if "regression" in found:
-        return EXIT_REGRESSION
-    return EXIT_NOTHING if found <= {"not run"} else EXIT_GOOD
-
-
 class _Kind(msgspec.Struct):
     kind: str = "verify"
 
@@ -64,14 +56,14 @@ def run(directory: Path, *, summarised: bool = True) -> Told:
     name = directory.resolve().name
     kind = _kind(directory)
     if kind == "gate":
-        timed, gates = timings.read(directory, timings.Gate)
+        timed, gates = timings.read(directory, GateRow)
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, gates=tuple(gates),
-            exit_code=_of_gates(gates),
+            exit_code=gate_code(gates, strict=False),
         )  # fmt: skip
     if kind == "bench":
-        timed, rows = timings.read(directory, timings.Timing)
-        code = EXIT_GOOD if any(row.status == "measured" for row in rows) else EXIT_NOTHING
+        timed, rows = timings.read(directory, Timing)
+        code = GOOD if any(row.status == "measured" for row in rows) else NOTHING
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, timings=tuple(rows),
             figures=figures(directory), exit_code=code,
@@ -122,11 +114,11 @@ def difference(base: Told, head: Told, names: tuple[str, str], *, strict: bool) 
 def timing_difference(
     base: timings.Info,
     head: timings.Info,
-    rows: tuple[Iterable[timings.Timing], Iterable[timings.Timing]],
+    rows: tuple[Iterable[Timing], Iterable[Timing]],
     names: tuple[str, str],
 ) -> Difference:
     """Return what changed between two timing runs."""
-    from hingeproof.reports.compare import EXIT_GOOD, EXIT_NOTHING, EXIT_WORSE, differing
+    from hingeproof.reports.compare import differing
 
     same = base.environment_hash == head.environment_hash
     changed = timings.compare(*rows, comparable=same)
@@ -146,7 +138,7 @@ def timing_difference(
         incomplete=tuple(name for name, info in sides if not info.complete),
         base_summary=_NOTHING,
         head_summary=_NOTHING,
-        exit_code=EXIT_WORSE if worse else EXIT_GOOD if changed else EXIT_NOTHING,
+        exit_code=FINDING if worse else GOOD if changed else NOTHING,
     )
 
 
@@ -195,7 +187,7 @@ def as_data(told: Sequence[Told]) -> dict[str, Any]:
                      "seconds": timings.interval(row.calls), "ratio": timings.interval(row.ratios)}
                     for row in run.timings
                 ],
-                "gates": run.gates,
+                "gates": [{name: getattr(row, name) for name in _GATE} for row in run.gates],
             }
             for run in told
         ]

@@ -8,8 +8,9 @@ from html import escape
 
 import msgspec
 
+from hingeproof.errors import FINDING
 from hingeproof.records import RunInfo, Tensor, Witness
-from hingeproof.reports.compare import EXIT_WORSE, Difference
+from hingeproof.reports.compare import Difference
 from hingeproof.reports.findings import ELEMENTS, command
 from hingeproof.reports.load import Told, sentence
 from hingeproof.reports.page import SIGNS
@@ -23,7 +24,7 @@ from hingeproof.reports.tables import (
     run_tables,
     timing_table,
 )
-from hingeproof.reports.terminal import verdict_sentence
+from hingeproof.reports.terminal import counts, verdict_sentence
 from hingeproof.reports.text import number, one_line, visible
 
 SUMMARY = 1024 * 1024  # bytes of a step summary (GitHub: 1 MiB a step)
@@ -60,7 +61,7 @@ def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, limit: int =
 
 def of_difference(d: Difference, info: RunInfo | None, statements: Mapping[str, str], *, limit: int = SUMMARY) -> str:
     """Return the report on two runs in at most `limit` bytes. info: the head's."""
-    mark = "❌" if d.exit_code == EXIT_WORSE else "✅" if d.compared else "⚪"
+    mark = "❌" if d.exit_code == FINDING else "✅" if d.compared else "⚪"
     top = f"## {mark} {prose(diff_sentence(d))}\n\n"
     top += f"base: {code(d.base)} · head: {code(d.head)}\n\n"
     tables = [_table(table) for table in diff_tables(d)]
@@ -136,11 +137,7 @@ def _verdict(name: str, info: RunInfo, summary: Summary, *, several: bool) -> st
     mark = "❌" if summary.findings else "✅" if summary.count("pass") else "⚪"
     title = f"## {mark} {prose(verdict_sentence(info, summary))}\n\n"
     facts = [
-        f"{number(summary.checks_run, 'check')} run",
-        f"{info.not_applicable:,} not applicable",
-        f"{summary.count('unsupported'):,} unsupported",
-        f"profile {info.plan.profile}",
-        f"seed {info.plan.seed}",
+        *counts(info, summary),
         *(f"{k} {info.environment[k]}" for k in ("torch", "jax", "numpy", "python") if k in info.environment),
     ]
     if several:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
 from hingeproof.records import Record, RunInfo, Verdict
 
 FINDINGS: tuple[Verdict, ...] = ("crash", "timeout", "fail", "stale")
@@ -23,8 +24,6 @@ GROUPS = (
 FINDINGS_KEPT = 5_000  # of a verdict, with their records; no report shows more
 
 NOT_RUN = "not run"  # the reason of a check that its run never came to
-
-EXIT_GOOD, EXIT_FINDING, EXIT_UNDECIDED, EXIT_NOTHING = 0, 1, 3, 5
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -345,7 +344,7 @@ def _shared(texts: _Texts) -> tuple[Shared, ...]:
 def exit_code(verdicts: dict[Verdict, int], *, strict: bool) -> int:
     """Return the exit code that verdicts deserve: the worst in the order 1, 5, 3, 0."""
     if any(verdicts.get(verdict) for verdict in FINDINGS):
-        return EXIT_FINDING
+        return FINDING
     if not any(verdicts.get(verdict) for verdict in JUDGED):
-        return EXIT_NOTHING
-    return EXIT_UNDECIDED if strict and verdicts.get("undecided") else EXIT_GOOD
+        return NOTHING
+    return UNDECIDED if strict and verdicts.get("undecided") else GOOD

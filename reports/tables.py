@@ -8,12 +8,13 @@ from typing import Literal
 
 import msgspec
 
+from hingeproof.bench.records import GateRow, Timing
 from hingeproof.records import Pair, RunInfo, Verdict
 from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
 from hingeproof.reports.summary import FINDINGS, Selection, Shared, Summary
 from hingeproof.reports.text import names, number, one_line
-from hingeproof.reports.timings import Gate, Timing, interval, seconds
+from hingeproof.reports.timings import interval, seconds
 
 State = Literal["", "bad", "good", "open"]
 REASON = 240  # characters of a reason: it may be a whole exception
@@ -287,7 +288,7 @@ def timing_table(rows: Iterable[Timing]) -> Table:
     )
 
 
-def gate_table(rows: Iterable[Gate]) -> Table:
+def gate_table(rows: Iterable[GateRow]) -> Table:
     """Return one line a case of the paired gate, regressions first."""
     order = ("regression", "invalid", "inconclusive")
     ranked = sorted(rows, key=lambda r: (order.index(r.verdict) if r.verdict in order else len(order), r.case))

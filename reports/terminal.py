@@ -88,20 +88,23 @@ def _good_news(summary: Summary, run: str) -> str:
     return sentence
 
 
-def _counts(page: Page, info: RunInfo, summary: Summary) -> None:
-    facts = [
+def counts(info: RunInfo, summary: Summary) -> list[str]:
+    """Return how much was checked, and how, fact by fact."""
+    return [
         f"{number(summary.checks_run, 'check')} run",
         f"{info.not_applicable:,} not applicable",
         f"{summary.count('unsupported'):,} unsupported",
         f"profile {info.plan.profile}",
         f"seed {info.plan.seed}",
-        f"{info.seconds:,.0f} s",
     ]
-    page.paragraph(" · ".join(facts))
+
+
+def _counts(page: Page, info: RunInfo, summary: Summary) -> None:
+    page.paragraph(" · ".join([*counts(info, summary), f"{info.seconds:,.0f} s"]))
     frameworks = []
-    for name, counts in summary.frameworks.items():
-        tried = sum(counts.values()) - counts.get("unsupported", 0)
-        bad = sum(counts.get(verdict, 0) for verdict in FINDINGS)
+    for name, seen in summary.frameworks.items():
+        tried = sum(seen.values()) - seen.get("unsupported", 0)
+        bad = sum(seen.get(verdict, 0) for verdict in FINDINGS)
         frameworks.append(f"{name} {tried:,}" + (f" ({bad:,} with findings)" if bad else ""))
     if len(frameworks) > 1:
         page.paragraph("Checks run by framework: " + " · ".join(frameworks))

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 from rich.console import Console
 
+from hingeproof.errors import FINDING
 from hingeproof.records import RunInfo
 from hingeproof.reports import findings
-from hingeproof.reports.compare import EXIT_WORSE, Difference
+from hingeproof.reports.compare import Difference
 from hingeproof.reports.page import Page
 from hingeproof.reports.tables import Line, Table, diff_sentence, diff_tables
 from hingeproof.reports.text import number, one_line, shorten
@@ -21,7 +22,7 @@ STYLES = {"bad": "bold red", "good": "green", "open": "yellow", "": ""}
 def render(d: Difference, info: RunInfo | None, statements: Mapping[str, str], console: Console) -> None:
     """Write the report on two runs. info: the head's."""
     page = Page(console)
-    page.paragraph(diff_sentence(d), style="bold red" if d.exit_code == EXIT_WORSE else "bold")
+    page.paragraph(diff_sentence(d), style="bold red" if d.exit_code == FINDING else "bold")
     if info is None:
         for table in diff_tables(d):
             write_table(page, table)

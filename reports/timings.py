@@ -1,7 +1,4 @@
-"""Timing runs: per case the median with an interval, the share of the roof, and what changed between two runs.
-
-Only the fields that a report shows are read; `bench/` writes more.
-"""
+"""Timing runs: per case the median with an interval, the share of the roof, and what changed between two runs."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from hingeproof.bench.records import GateRow, Timing
 from hingeproof.reports.read import UnreadableRunError
 
 LEVEL = 0.99
@@ -22,71 +20,11 @@ FLOOR = 0.05  # two runs one after the other differ by as much without any cause
 RESAMPLES = 1000
 
 
-class Case(msgspec.Struct, frozen=True):
-    """What was timed."""
-
-    implementation: str
-    loss: str
-    framework: str
-    dtype: str
-    n: int
-    k: int
-    phase: str
-    mode: str
-    device: str
-
-
-class Timing(msgspec.Struct, frozen=True):
-    """A row of a timing run: seconds of each block, of `loops` calls each, and of the frozen kernel beside them."""
-
-    case: str
-    fields: Case
-    status: str
-    reason: str = ""
-    blocks: list[float] = []
-    loops: int = 0
-    reference_blocks: list[float] = []
-    reference_loops: int = 0
-    bytes: int = 0
-    roof: float | None = None
-    peak_memory: int | None = None
-
-    @property
-    def calls(self) -> list[float]:
-        """Seconds a call, block by block."""
-        return [block / self.loops for block in self.blocks] if self.loops else []
-
-    @property
-    def ratios(self) -> list[float]:
-        """Each block's time a call over the frozen kernel's beside it."""
-        if not self.reference_loops:
-            return []
-        return [
-            call / (reference / self.reference_loops)
-            for call, reference in zip(self.calls, self.reference_blocks, strict=False)
-            if reference > 0
-        ]
-
-
-class Gate(msgspec.Struct, frozen=True):
-    """A row of a gate run: the change of the time from base to head, from interleaved pairs, as a fraction."""
-
-    case: str
-    base: str
-    head: str
-    verdict: str
-    reason: str = ""
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    floor: float | None = None
-
-
-Row = TypeVar("Row", Timing, Gate)
+Row = TypeVar("Row", Timing, GateRow)
 
 
 class Info(msgspec.Struct, frozen=True):
-    """What a report says of a timing run as a whole."""
+    """What a report says of a timing run as a whole; run.json holds more."""
 
     kind: str
     started: str
@@ -114,7 +52,7 @@ class Slower(msgspec.Struct, frozen=True):
 
 
 def read(directory: Path, row: type[Row]) -> tuple[Info, list[Row]]:
-    """Return a timing run (rows: Timing) or a gate run (rows: Gate). Raises: UnreadableRunError."""
+    """Return a timing run (rows: Timing) or a gate run (rows: GateRow). Raises: UnreadableRunError."""
     path = directory / "run.json"
     try:
         info = msgspec.json.decode(path.read_bytes(), type=Info)

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from tests.made import STATEMENTS, WITNESS, good, info, record, stored
 
+from hingeproof.bench.records import Case, Status, Timing
 from hingeproof.cli import run
 from hingeproof.records import Record, RunInfo, Verdict
 from hingeproof.reports import compare, junit, markdown, tables, timings
@@ -191,21 +192,19 @@ def test_all_renderings_are_the_same_bytes_in_another_process(tmp_path: Path) ->
 # Timings
 
 
-def timing(
-    case: str, call: float, *, spread: float = 0.01, blocks: int = 60, status: str = "measured"
-) -> timings.Timing:
-    fields = timings.Case(
+def timing(case: str, call: float, *, spread: float = 0.01, blocks: int = 60, status: Status = "measured") -> Timing:
+    fields = Case(
         implementation=case, loss="hinge", framework="torch", dtype="float32", n=1000, k=1, phase="both",
         mode="eager", device="cpu",
     )  # fmt: skip
     wobble = [1 + 0.01 * ((7 * i) % 13 / 6 - 1) for i in range(blocks)]
-    return timings.Timing(
+    return Timing(
         case=case, fields=fields, status=status, blocks=[10 * call * w for w in wobble], loops=10,
         reference_blocks=[1e-3] * blocks, reference_loops=1, bytes=12_000, roof=1e10,
     )  # fmt: skip
 
 
-def bench_run(directory: Path, rows: list[timings.Timing], environment: str = "e1") -> Path:
+def bench_run(directory: Path, rows: list[Timing], environment: str = "e1") -> Path:
     directory.mkdir()
     about = {
         "schema_version": 1, "kind": "bench", "plan": {}, "comparable": {"cpu": environment}, "arguments": [],
@@ -255,6 +254,8 @@ def test_a_gate_run_keeps_its_exit_code(
     assert capsys.readouterr().out.startswith("rev:a → rev:b: 1 ")
     assert run(["report", str(directory), "--html", "-"]) == code
     assert "+5.0 % … +15.0 %" in capsys.readouterr().out
+    assert run(["report", str(directory), "--json"]) == code
+    assert {**rows[0], "reason": ""} in msgspec.json.decode(capsys.readouterr().out)["runs"][0]["gates"]
     assert run(["diff", str(directory), str(directory)]) == 2
 
 

@@ -18,7 +18,7 @@ from hingeproof.bench.gate_power import Trial
 from hingeproof.bench.kernel import Spec
 from hingeproof.bench.planted import _hinge
 from hingeproof.bench.processes import Place, Process, Shared, SideError, answer, loading
-from hingeproof.bench.records import Case
+from hingeproof.bench.records import Case, gate_code
 from hingeproof.cli import run
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
@@ -329,8 +329,8 @@ def test_verdicts_and_codes(
     verdicts = decide(gate, [Subject(CASE, i, i)])
     rows = [gating._row(v, gate.base, gate.head, gate.stages[0][v.case.id]) for v in verdicts]
     assert [r.verdict for r in rows] == [verdict]
-    assert gating.code_of(rows, strict=False) == code
-    assert gating.code_of(rows, strict=True) == strict
+    assert gate_code(rows, strict=False) == code
+    assert gate_code(rows, strict=True) == strict
     if effects == [0.03]:
         assert "would have been seen" in rows[0].reason
     assert verdict in gating.table(rows)
@@ -363,7 +363,7 @@ def test_what_does_not_fit_is_not_run(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_nothing_compared_is_a_code_of_its_own() -> None:
-    assert gating.code_of([], strict=True) == 5
+    assert gate_code([], strict=True) == 5
 
 
 # -- how often it is right -----------------------------------------------------------------------------------

@@ -17,13 +17,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from tests.made import HOSTILE, STATEMENTS, WITNESS, everything, good, info, record, stored
 
+from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
 from hingeproof.records import SCHEMA_VERSION, Record, RunInfo, UserImplementation, Verdict
 from hingeproof.reports import findings, junit, page, read, terminal
 from hingeproof.reports.summary import (
-    EXIT_FINDING,
-    EXIT_GOOD,
-    EXIT_NOTHING,
-    EXIT_UNDECIDED,
     FINDINGS,
     NOT_RUN,
     WORST_FIRST,
@@ -101,14 +98,14 @@ def test_the_order_of_records_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "strict", "code"),
     [
-        ({"pass": 1}, False, EXIT_GOOD),
-        ({"pass": 1, "known": 1}, True, EXIT_GOOD),
-        ({"pass": 1, "undecided": 1}, False, EXIT_GOOD),
-        ({"pass": 1, "undecided": 1}, True, EXIT_UNDECIDED),
-        ({"undecided": 1}, True, EXIT_NOTHING),
-        ({"unsupported": 1}, False, EXIT_NOTHING),
-        ({}, False, EXIT_NOTHING),
-        *(({"pass": 9, "undecided": 1, bad: 1}, True, EXIT_FINDING) for bad in FINDINGS),
+        ({"pass": 1}, False, GOOD),
+        ({"pass": 1, "known": 1}, True, GOOD),
+        ({"pass": 1, "undecided": 1}, False, GOOD),
+        ({"pass": 1, "undecided": 1}, True, UNDECIDED),
+        ({"undecided": 1}, True, NOTHING),
+        ({"unsupported": 1}, False, NOTHING),
+        ({}, False, NOTHING),
+        *(({"pass": 9, "undecided": 1, bad: 1}, True, FINDING) for bad in FINDINGS),
     ],
 )  # fmt: skip
 def test_exit_codes(verdicts: dict[Verdict, int], strict: bool, code: int) -> None:
@@ -154,7 +151,7 @@ def test_nothing_judged() -> None:
     assert "no gradient — torch.hinge (1 check)" in rendered(only)
     long = rendered([record(verdict="unsupported", reason="word\n" * 500)])
     assert long.count("word") < 60, "an exception's text is cut"
-    assert summarise(info(), only).exit_code == EXIT_NOTHING
+    assert summarise(info(), only).exit_code == NOTHING
     assert rendered([]).startswith("Nothing was judged")
 
 
@@ -359,8 +356,9 @@ def test_a_newer_schema_is_refused_and_the_previous_one_read(tmp_path: Path) -> 
 
 def test_reports_import_no_framework_and_no_engine() -> None:
     code = (
-        "import sys, hingeproof.reports.terminal, hingeproof.reports.junit, hingeproof.reports.read\n"
-        "found = {'torch', 'jax', 'numpy', 'hypothesis', 'flint', 'pytest'} & set(sys.modules)\n"
+        "import sys, hingeproof.reports.terminal, hingeproof.reports.junit, hingeproof.reports.load\n"
+        "found = {'torch', 'jax', 'numpy', 'scipy', 'hypothesis', 'flint', 'pytest', 'pytest_benchmark'}\n"
+        "found &= set(sys.modules)\n"
         "found |= {m for m in sys.modules if m.startswith(('hingeproof.properties', 'hingeproof.engine'))}\n"
         "assert not found, found\n"
     )

@@ -84,11 +84,11 @@ def test_a_training_run_leaves_its_curve_and_its_row(tmp_path: Path, capsys: pyt
 
 def test_what_is_not_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     from hingeproof.engine import run_pass
-    from hingeproof.properties import optimality
+    from hingeproof.properties import optimisers
     from hingeproof.records import Plan
     from hingeproof.table import build
 
-    monkeypatch.setattr(optimality, "STEPS", 20)
+    monkeypatch.setattr(optimisers, "STEPS", 20)
     plan = Plan(patterns=("numpy.hinge",), dtypes=("float64",), modes=("eager",), laws=("training",), profile="quick")
     (record,) = run_pass(build(plan).checks, plan, lambda tried: None)
     assert record.verdict == "pass"

@@ -14,6 +14,7 @@ from hingeproof import __version__, reporting
 from hingeproof.bench.command import app as bench
 from hingeproof.bench.history.command import app as history
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, USAGE, UsageError
+from hingeproof.flags import Contract, Device, Framework, Json, Loss
 from hingeproof.svm.command import app as svm
 
 app = typer.Typer(
@@ -38,7 +39,8 @@ app.command()(reporting.report)
 app.command()(reporting.diff)
 app.command()(reporting.publish)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory that --out named.")]
+Check = Annotated[str, typer.Argument(metavar="CHECK", help="The check, or a unique beginning of it.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -66,14 +68,12 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    loss: Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="Losses [all].")] = None,
-    framework: Annotated[
-        list[str] | None, typer.Option(metavar="NAME,…", help="numpy, torch, jax [all installed].")
-    ] = None,
+    loss: Loss = None,
+    framework: Framework = None,
     dtype: Annotated[
         list[str] | None, typer.Option(metavar="NAME,…", help="float16, bfloat16, float32, float64 [by profile].")
     ] = None,
-    device: Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")] = None,
+    device: Device = None,
     mode: Annotated[
         list[str] | None, typer.Option(metavar="NAME,…", help="eager, jit, compile, vmap, … [by profile].")
     ] = None,
@@ -88,13 +88,7 @@ def verify(
     reference: Annotated[
         bool | None, typer.Option("--reference/--no-reference", help="Only the reference implementations.")
     ] = None,
-    contract: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY=VALUE,…",
-            help="What your own callable promises: labels=01,kink=any,scale=1/K; strict: the references' whole policy.",
-        ),
-    ] = None,
+    contract: Contract = None,
     ledger: Annotated[
         str | None, typer.Option(metavar="FILE", help="Known deviations of your own [./hingeproof-deviations.toml].")
     ] = None,
@@ -187,8 +181,8 @@ app.add_typer(deviations, name="deviations")
 
 @deviations.command("add")
 def deviations_add(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory that --out named.")],
-    check: Annotated[str, typer.Argument(metavar="CHECK", help="The check, or a unique beginning of it.")],
+    run: Run,
+    check: Check,
     link: Annotated[str, typer.Option(metavar="URL", help="Where the deviation is reported.")],
     why: Annotated[str, typer.Option(metavar="TEXT", help="Why it is known and left as it is, in a sentence.")],
     ledger: Annotated[
@@ -220,8 +214,8 @@ def identify(
 
 @app.command()
 def repro(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory that --out named.")],
-    check: Annotated[str, typer.Argument(metavar="CHECK", help="The check, or a unique beginning of it.")],
+    run: Run,
+    check: Check,
 ) -> None:
     """A script that shows one failure with the framework alone: exits 1 while it is there, 0 once it is gone."""
     from hingeproof.reproducing import reproduce

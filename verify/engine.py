@@ -7,12 +7,11 @@ import random
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 import hypothesis
-import msgspec
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
@@ -20,83 +19,27 @@ from hingeproof.backends import COMPILED, backend, subject
 from hingeproof.backends.training import descend
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.deviations import applies, kind_of
-from hingeproof.figures import Training
 from hingeproof.implementation import REFERENCES, Implementation
+from hingeproof.judged import Judged
 from hingeproof.points import Answers, answers
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.contract import Contract
 from hingeproof.properties.law import Law
-from hingeproof.properties.strategies import Spec, foci_of, strata
-from hingeproof.records import Check, Deviation, Plan, Record, Witness
+from hingeproof.properties.strategies import Spec, foci_of
+from hingeproof.records import Check, Deviation, Plan, Record
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
 from hingeproof.replay import batch_of, still_there
-from hingeproof.script import script
 from hingeproof.table import PROFILES, implementations, lacking
+from hingeproof.tally import Tally
 from hingeproof.versions import within
-from hingeproof.witness import asked, witness
+from hingeproof.witness import witness
 
 AboutToTry = Callable[[Any], None]
 _SHRINK_CALLS = 200
 _TOP_UPS = 2
-
-
-@dataclass
-class Tally:
-    """What one law has seen in this pass."""
-
-    law: Law
-    total: Judgement = field(default_factory=Judgement)
-    by_focus: dict[str, int] = field(default_factory=dict)
-    strata: dict[str, int] = field(default_factory=dict)
-    examples: int = 0
-    failed_on: str = ""
-    deviations: tuple[Deviation, ...] = ()
-    known: dict[str, Failure] = field(
-        default_factory=dict
-    )  # by entry; the search for failures of other classes goes on
-
-    def entry(self, failure: Failure) -> Deviation | None:
-        """The entry of the ledger that knows this class of failure."""
-        kind = kind_of(failure.observed)
-        return next((d for d in self.deviations if d.kind == kind), None)
-
-    def add(self, seen: Judgement, batch: Batch) -> None:
-        total = self.total
-        total.judged += seen.judged
-        for name in ("worst_bound", "worst_ulp"):
-            worst = max((v for v in (getattr(total, name), getattr(seen, name)) if v is not None), default=None)
-            setattr(total, name, worst)
-        for mine, theirs in ((total.selection, seen.selection), (total.left_out, seen.left_out)):
-            for key, n in theirs.items():
-                mine[key] = mine.get(key, 0) + n
-        total.convention = total.convention or seen.convention
-        total.note = total.note or seen.note
-        total.curves += seen.curves
-        if seen.failure is not None:
-            entry = self.entry(seen.failure)
-            if entry is not None:
-                self.known.setdefault(entry.id, seen.failure)
-            elif total.failure is None:
-                total.failure, self.failed_on = seen.failure, batch.focus
-        if seen.judged:
-            self.examples += 1
-            self.by_focus[batch.focus] = self.by_focus.get(batch.focus, 0) + seen.judged
-            for name in _strata(batch):
-                self.strata[name] = self.strata.get(name, 0) + _strata(batch)[name]
-
-
-def _strata(batch: Batch) -> dict[str, int]:
-    """Samples of a batch on each stratum, counted once a batch."""
-    if "_strata" not in batch.__dict__:
-        counts: dict[str, int] = {}
-        for e in batch.evaluations:
-            for name in strata(e):
-                counts[name] = counts.get(name, 0) + 1
-        batch.__dict__["_strata"] = counts
-    return batch.__dict__["_strata"]  # type: ignore[no-any-return]
 
 
 def seed_of(text: str, seed: int) -> int:
@@ -165,6 +108,7 @@ class Pass:
             "train": getattr(self.backing, "train", None) or partial(descend, self.backing.subject),
             "kept": {},  # what laws that are judged once share
         }
+        self.verdicts = Judged(self.implementation, plan.seed, self.tallies, self._thin, self._replay)
 
     def _not_varied(self) -> set[str]:
         """A compiled module with a class weight would be another module, and compilation, for each batch."""
@@ -201,7 +145,7 @@ class Pass:
         for check in self.checks:
             why = self._lacking(LAWS[check.law])
             if why is not None:
-                yield self._record(check, verdict="unsupported", reason=why)
+                yield self.verdicts.record(check, verdict="unsupported", reason=why)
         judged = [c for c in self.checks if c.law in self.tallies]
         if not judged:
             return
@@ -215,7 +159,9 @@ class Pass:
                 self.answered(answers(self.subject, self.implementation, first.dtype, first.device, first.mode))
         seconds = (time.perf_counter() - started) / len(judged)
         for check in judged:
-            yield self._refused(check, refusal) if refusal is not None else self._verdict(check, seconds)
+            yield (
+                self.verdicts.refused(check, refusal) if refusal is not None else self.verdicts.verdict(check, seconds)
+            )
 
     # -- whether it can be called at all ---------------------------------------------------------------------------
 
@@ -234,20 +180,10 @@ class Pass:
             return f"cannot run in this mode or dtype: {error}" if cannot else error
         return None
 
-    def _refused(self, check: Check, refusal: str | Unanswered) -> Record:
-        if isinstance(refusal, str):
-            return self._record(check, verdict="unsupported", reason=refusal)
-        first = min(self.tallies, key=lambda name: (name != "answers", name))
-        entry = self.tallies[check.law].entry(refusal.failure)
-        if check.law == first and entry is not None:
-            return self._known(check, entry, refusal.failure)
-        if check.law == first:
-            return self._record(check, verdict="fail", witness=self._evidence(refusal.failure, check))
-        return self._record(check, verdict="undecided", reason=f"the plainest call is not answered: see {first}")
-
     def _announce(self, batch: Batch) -> None:
         """Journal what is about to be tried: it is the witness, should the call never return."""
-        self.about_to_try(self._witness(Failure(batch, "an answer", "none: the call did not return"), self.first))
+        silence = Failure(batch, "an answer", "none: the call did not return")
+        self.about_to_try(witness(self.implementation, silence, self.first))
 
     # -- examples --------------------------------------------------------------------------------------------------
 
@@ -279,6 +215,15 @@ class Pass:
                 return judgement.fail(error.failure)
             judgement.leave_out("the call is not answered: see answers")
             return judgement
+
+    def _replay(self, entry: Deviation, law: Law) -> tuple[Failure | None, str]:
+        """Ask the witness of an entry of the ledger again: the failure it shows, or what was seen instead."""
+        batch = self.plain if law.once else batch_of(entry, self.spec)
+        self._announce(batch)
+        return still_there(entry, law, self._case(batch))
+
+    def _thin(self, tally: Tally) -> list[str]:
+        return tally.thin(self.foci, self.profile.thin, self.contract)
 
     def _judge_examples(self) -> None:
         """The same number of examples on every focus, then more for the laws whose evidence stayed thin."""
@@ -368,115 +313,6 @@ class Pass:
                 source = random.Random(seed_of(focus, self.seed))
                 hypothesis.find(small.batches(focus), fails, settings=limits, random=source)
         return best
-
-    # -- verdicts --------------------------------------------------------------------------------------------------
-
-    def _verdict(self, check: Check, seconds: float) -> Record:
-        tally = self.tallies[check.law]
-        total = tally.total
-        thin = self._thin(tally)
-        facts: dict[str, Any] = {
-            "strata": dict(sorted(tally.strata.items())),
-            "examples": tally.examples,
-            "samples": total.judged,
-            "worst_bound": total.worst_bound,
-            "worst_ulp": total.worst_ulp,
-            "selection": dict(sorted(total.selection.items())),
-            "convention": self._convention(check, total),
-            "note": total.note,
-            "figures": [Training(check=check.id, **vars(curve)) for curve in total.curves],
-            "thin": thin,
-            "seconds": round(seconds, 6),
-        }
-        if total.failure is not None:
-            return self._record(check, verdict="fail", witness=self._evidence(total.failure, check), **facts)
-        replayed = [self._replayed(check, d, tally, facts) for d in tally.deviations if d.check == check.id]
-        if replayed:
-            return next((r for r in replayed if r.verdict == "stale"), replayed[0])
-        for entry in tally.deviations:
-            if entry.id in tally.known:
-                return self._known(check, entry, tally.known[entry.id], **facts)
-        refused, outside = self._refused_scores(), self._outside(total)
-        if thin and (outside or (refused and not total.judged)):
-            return self._record(check, verdict="unsupported", reason=outside or refused)
-        if thin:
-            left_out = "; ".join(f"{why} ({n})" for why, n in sorted(total.left_out.items()))
-            return self._record(
-                check, verdict="undecided", reason="thin" + (f": {left_out}" if left_out else ""), **facts
-            )
-        return self._record(check, verdict="pass", **facts)
-
-    def _convention(self, check: Check, total: Judgement) -> str:
-        """What the law saw, and once a pass what the documentation states."""
-        stated = self.implementation.documented if check.law == "answers" else ()
-        return "; ".join(filter(None, [*(f"documented: {text}" for text in stated), total.convention]))
-
-    def _replayed(self, check: Check, entry: Deviation, tally: Tally, facts: dict[str, Any]) -> Record:
-        """`known` if the entry's witness still shows what it says, else `stale`."""
-        batch = self.plain if tally.law.once else batch_of(entry, self.spec)
-        self._announce(batch)
-        failure, instead = still_there(entry, tally.law, self._case(batch))
-        if failure is not None:
-            return self._known(check, entry, failure, **facts)
-        other = tally.known.get(entry.id)
-        also = "; another input breaks it still: record that one" if other is not None else ""
-        reason = f"{instead}{also}: remove this entry ({entry.id}) from the ledger"
-        witness = None if other is None else self._evidence(other, check)
-        return self._record(check, verdict="stale", reason=reason, witness=witness, **facts)
-
-    def _known(self, check: Check, entry: Deviation, failure: Failure, **facts: Any) -> Record:
-        reason = f"{entry.why} ({entry.link})"
-        return self._record(check, verdict="known", reason=reason, witness=self._evidence(failure, check), **facts)
-
-    def _refused_scores(self) -> str:
-        """The convention by which calls are refused, if that is all that stood in the way of answers."""
-        answers = self.tallies.get("answers")
-        return "" if answers is None or answers.total.failure is not None else answers.total.convention
-
-    def _outside(self, total: Judgement) -> str:
-        """Why nothing could be judged, if all that the law looks at lies where the contract promises nothing."""
-        where = [why for why in total.left_out if why.startswith("out of contract")]
-        if where:
-            return where[0]
-        domain = self.implementation.domain
-        return "" if domain is None else f"out of contract: it speaks of scores in [{domain[0]}, {domain[1]}] alone"
-
-    def _thin(self, tally: Tally) -> list[str]:
-        """The foci on which too few samples were judged for a pass to mean something."""
-        promise = {"kink_selection": "kink"}.get(tally.law.name, tally.law.name)
-        if tally.law.kind == "promise" and getattr(self.contract, promise) == "any":
-            return []  # what is not promised needs no evidence
-        if tally.law.once:
-            return [] if tally.total.judged else ["once"]
-        wanted = [f for f in self.foci if not tally.law.foci or f in tally.law.foci]
-        if not wanted:
-            return [] if tally.total.judged else ["any"]
-        return [f for f in wanted if tally.by_focus.get(f, 0) < self.profile.thin]
-
-    def _witness(self, failure: Failure, check: Check) -> Witness:
-        return witness(self.implementation, failure, check)
-
-    def _evidence(self, failure: Failure, check: Check) -> Witness:
-        """The witness of a verdict, with a script that shows it."""
-        found = witness(self.implementation, failure, check)
-        return msgspec.structs.replace(found, script=script(self.implementation, failure, check), asked=asked(failure))
-
-    def _record(self, check: Check, **facts: Any) -> Record:
-        law = LAWS[check.law]
-        return Record(
-            check=check.id,
-            law=check.law,
-            group=law.group,
-            kind=law.kind,
-            implementation=check.implementation,
-            framework=self.implementation.framework,
-            loss=check.loss,
-            dtype=check.dtype,
-            device=check.device,
-            mode=check.mode,
-            seed=self.plan.seed,
-            **facts,
-        )
 
 
 def run_pass(

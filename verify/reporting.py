@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from hingeproof.errors import FINDING, GOOD, INTERNAL, INTERRUPTED, INVALID, NOTHING, UNDECIDED, USAGE, UsageError
+from hingeproof.flags import Json
 
 Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="One self-contained page (-: stdout).")]
 Markdown = Annotated[
@@ -23,7 +24,6 @@ Junit = Annotated[str | None, typer.Option("--junit", metavar="FILE", help="JUni
 Sarif = Annotated[str | None, typer.Option("--sarif", metavar="FILE", help="SARIF 2.1.0, for code-scanning.")]
 Badge = Annotated[str | None, typer.Option("--badge", metavar="FILE", help="An SVG with the verdict.")]
 Annotations = Annotated[bool, typer.Option("--annotations", help="Print at most 10 GitHub annotations.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict sentence.")]
 Color = Annotated[bool | None, typer.Option("--color/--no-color", help="[on a terminal, unless NO_COLOR is set]")]
 Stored = Annotated[

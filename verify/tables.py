@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Sequence
 from shutil import get_terminal_size
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def show(what: str, *, as_json: bool) -> None:
-    """Print a table: losses, implementations, laws, deviations or conventions."""
+    """Print a table: losses, implementations, laws, deviations or conventions; a row a line where a pipe reads it."""
     head, rows = {
         "losses": _losses,
         "implementations": _implementations,
@@ -33,7 +34,8 @@ def show(what: str, *, as_json: bool) -> None:
     for row in [head, *rows]:
         *cells, last = row
         start = "".join(f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=True))
-        for i, line in enumerate(textwrap.wrap(last, room) or [""]):
+        lines = textwrap.wrap(last, room) if sys.stdout.isatty() else [last]
+        for i, line in enumerate(lines or [""]):
             print((start if i == 0 else " " * len(start)) + line)
 
 

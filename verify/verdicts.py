@@ -1,4 +1,4 @@
-"""Records of checks that the engine could not judge itself: the process died, hung, or never came to them."""
+"""The record of a check, and of one that the engine could not judge: the process died, hung, or never came to it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def _frameworks(plan: bytes) -> dict[str, str]:
     return {name: implementation.framework for name, implementation in chosen.items()}
 
 
-def unjudged(check: Check, plan: Plan, *, verdict: Verdict, reason: str, witness: Witness | None = None) -> Record:
-    """Return a record with a verdict that no judgement stands behind."""
+def record(check: Check, framework: str, **facts: Any) -> Record:
+    """The record of a check: what it says of itself, and the facts given."""
     law = LAWS[check.law]
     return Record(
         check=check.id,
@@ -29,16 +29,19 @@ def unjudged(check: Check, plan: Plan, *, verdict: Verdict, reason: str, witness
         group=law.group,
         kind=law.kind,
         implementation=check.implementation,
-        framework=_frameworks(msgspec.json.encode(plan))[check.implementation],
+        framework=framework,
         loss=check.loss,
         dtype=check.dtype,
         device=check.device,
         mode=check.mode,
-        verdict=verdict,
-        reason=reason,
-        witness=witness,
-        seed=plan.seed,
+        **facts,
     )
+
+
+def unjudged(check: Check, plan: Plan, *, verdict: Verdict, reason: str, witness: Witness | None = None) -> Record:
+    """Return a record with a verdict that no judgement stands behind."""
+    framework = _frameworks(msgspec.json.encode(plan))[check.implementation]
+    return record(check, framework, verdict=verdict, reason=reason, witness=witness, seed=plan.seed)
 
 
 def last_words(tried: Any, observed: str) -> Witness | None:

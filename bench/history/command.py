@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hingeproof.flags import Json
+
 if TYPE_CHECKING:
     from hingeproof.bench.history.series import Series
 
@@ -16,7 +18,6 @@ app = typer.Typer(help="Timings and verdicts over time.", no_args_is_help=True, 
 Place = Annotated[
     str | None, typer.Option("--db", metavar="FILE|URL", help="[.hingeproof/history.sqlite] or postgresql://…")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @app.command("add")

@@ -6,13 +6,14 @@ import importlib
 import sys
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from hingeproof.backends import COMPILED
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Array, Batch
 from hingeproof.reference_impls.formats import to_float
@@ -65,6 +66,14 @@ class Arrays:
     def present(self) -> list[Array]:
         return [x for x in (*self.inputs, self.targets, self.weight, self.class_weight) if x is not None]
 
+    def each(self, to: Callable[[Array], Any]) -> tuple[list[Any], Any, Any, Any]:
+        """inputs, targets, weight and class_weight as arrays of a framework."""
+        inputs = [to(x) for x in self.inputs]
+        targets, weight, class_weight = (
+            None if x is None else to(x) for x in (self.targets, self.weight, self.class_weight)
+        )
+        return inputs, targets, weight, class_weight
+
 
 def labelled(implementation: Implementation, batch: Batch) -> Array | None:
     """The labels as the implementation wants them: its convention, and by default signs in the scores' dtype."""
@@ -100,6 +109,36 @@ def arrays(implementation: Implementation, batch: Batch) -> Arrays:
         None if batch.weight is None else prepare(batch.weight),
         None if batch.class_weight is None else np.array(batch.class_weight),
     )
+
+
+@dataclass
+class SubjectBase:
+    """What the subjects of all frameworks share: what is called, in which dtype, device and mode, and with what."""
+
+    implementation: Implementation
+    dtype: str
+    device: str
+    mode: str
+    given: list[Array] = field(default_factory=list)
+    _compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)  # by `setting`
+
+    @property
+    def compiled(self) -> bool:
+        return self.mode in COMPILED
+
+    def prepared(self, batch: Batch) -> list[Array]:
+        return arrays(self.implementation, batch).present
+
+    def taken(self, batch: Batch) -> Arrays:
+        """The arrays of a call that is made now."""
+        made = arrays(self.implementation, batch)
+        self.given = made.present
+        return made
+
+
+def setting(batch: Batch, reduction: str) -> tuple[Any, ...]:
+    """What a compilation is for, beside dtypes and shapes."""
+    return (reduction, tuple(sorted((k, str(v)) for k, v in batch.params.items())))
 
 
 def parameters(implementation: Implementation, batch: Batch, reduction: str) -> dict[str, Any]:

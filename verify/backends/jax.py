@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.binding import SubjectBase, arrays, bind, setting
 from hingeproof.backends.training import LBFGS_STEPS, descend, milestones, reduction_of
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
-from hingeproof.properties.optimality import Data
+from hingeproof.properties.optima import Data
 
 enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
 _PASSES_KEPT = 24
@@ -32,29 +32,13 @@ def devices() -> tuple[str, ...]:
     return ("cpu", "cuda") if "gpu" in found else ("cpu",)
 
 
-@dataclass
-class JaxSubject:
-    implementation: Implementation
-    dtype: str
-    device: str
-    mode: str
-    _compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
-
-    given: list[Array] = field(default_factory=list)
-
+class JaxSubject(SubjectBase):
     gradients = True
     layouts = ("strided", "negative", "transposed")
     label_dtypes = LABEL_DTYPES
 
-    @property
-    def compiled(self) -> bool:
-        return self.mode == "jit"
-
     def array(self, x: Array) -> jax.Array:
         return jnp.asarray(x)
-
-    def prepared(self, batch: Batch) -> list[Array]:
-        return arrays(self.implementation, batch).present
 
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
         with enable_x64(self._wide), jax.default_device(jax.devices(self._platform)[0]):
@@ -69,19 +53,14 @@ class JaxSubject:
         return "gpu" if self.device == "cuda" else "cpu"
 
     def _run(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
-        raw = arrays(self.implementation, batch)
-        self.given = raw.present
-        inputs = tuple(self.array(x) for x in raw.inputs)
-        targets = raw.targets
-        if targets is not None and targets.dtype == np.int64 and not self._wide:
-            targets = targets.astype(np.int32)  # what JAX makes of it outside x64, said here
-        targets, weight, class_weight = (
-            None if x is None else self.array(x) for x in (targets, raw.weight, raw.class_weight)
-        )
+        raw = self.taken(batch)
+        if raw.targets is not None and raw.targets.dtype == np.int64 and not self._wide:
+            raw = replace(raw, targets=raw.targets.astype(np.int32))  # what JAX makes of it outside x64, said here
+        inputs, targets, weight, class_weight = raw.each(self.array)
         upstream = None if cotangent is None else jnp.asarray(cotangent)
         tangent = tuple(self.array(t) for t in batch.tangent) if self.mode in ("forward", "double_backward") else None
         work = self._work(batch, reduction)
-        got = work(inputs, targets, weight, class_weight, upstream, tangent)
+        got = work(tuple(inputs), targets, weight, class_weight, upstream, tangent)
         value = got["value"]
         dtype = str(value.dtype) if hasattr(value, "dtype") else ""
         pairs = {k: None if got.get(k) is None else tuple(map(np.asarray, got[k])) for k in ("gradients", "curvature")}
@@ -90,8 +69,7 @@ class JaxSubject:
 
     def _work(self, batch: Batch, reduction: str) -> Callable[..., dict[str, Any]]:
         """value, gradients … as one function of arrays, compiled once for each setting in jit mode."""
-        params = tuple(sorted((k, str(v)) for k, v in batch.params.items()))
-        key = (reduction, params)
+        key = setting(batch, reduction)
         if key not in self._compiled:
 
             def work(

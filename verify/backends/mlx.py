@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import ml_dtypes
 import mlx.core as mx
 import numpy as np
 
-from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.binding import SubjectBase, bind, setting
 from hingeproof.backends.numpy import cross_entropy as cross_entropy
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
@@ -25,22 +24,10 @@ def devices() -> tuple[str, ...]:
     return ("cpu",)
 
 
-@dataclass
-class MlxSubject:
-    implementation: Implementation
-    dtype: str
-    device: str
-    mode: str
-    given: list[Array] = field(default_factory=list)
-    _compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
-
+class MlxSubject(SubjectBase):
     gradients = True
     layouts = ("strided", "transposed")
     label_dtypes = LABEL_DTYPES
-
-    @property
-    def compiled(self) -> bool:
-        return self.mode == "compile"
 
     def array(self, x: Array) -> Any:
         """A NumPy array in MLX; float64 and bfloat16 keep their dtype."""
@@ -54,20 +41,12 @@ class MlxSubject:
             return np.asarray(np.array(x.astype(mx.float32)).astype(ml_dtypes.bfloat16))
         return np.array(x)
 
-    def prepared(self, batch: Batch) -> list[Array]:
-        return arrays(self.implementation, batch).present
-
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
         with mx.stream(mx.cpu):  # float64 is the CPU's alone
             return self._run(batch, reduction, cotangent)
 
     def _run(self, batch: Batch, reduction: str, cotangent: Array | None) -> Output:
-        raw = arrays(self.implementation, batch)
-        self.given = raw.present
-        inputs = [self.array(x) for x in raw.inputs]
-        targets, weight, class_weight = (
-            None if x is None else self.array(x) for x in (raw.targets, raw.weight, raw.class_weight)
-        )
+        inputs, targets, weight, class_weight = self.taken(batch).each(self.array)
         call = self._call(batch, reduction)
 
         def of(*xs: Any) -> Any:
@@ -102,7 +81,7 @@ class MlxSubject:
             return _per_sample(call)
         if self.mode != "compile":
             return call
-        key = (reduction, tuple(sorted((k, str(v)) for k, v in batch.params.items())))
+        key = setting(batch, reduction)
         if key not in self._compiled:
             self._compiled[key] = mx.compile(call)
         return self._compiled[key]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from hingeproof.backends.binding import argument_names, arrays, bind, labelled, load, parameters, written
+from hingeproof.backends.binding import SubjectBase, argument_names, bind, labelled, load, parameters, written
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
 
@@ -21,15 +20,7 @@ def devices() -> tuple[str, ...]:
     return ("cpu",)
 
 
-@dataclass
-class NumpySubject:
-    implementation: Implementation
-    dtype: str
-    device: str
-    mode: str
-    given: list[Array] = field(default_factory=list)
-
-    compiled = False
+class NumpySubject(SubjectBase):
     layouts = ("strided", "negative", "transposed")
     label_dtypes = LABEL_DTYPES
 
@@ -37,13 +28,9 @@ class NumpySubject:
     def gradients(self) -> bool:
         return self.implementation.gradient is not None
 
-    def prepared(self, batch: Batch) -> list[Array]:
-        return arrays(self.implementation, batch).present
-
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
         call = bind(self.implementation, batch, reduction)
-        given = arrays(self.implementation, batch)
-        self.given = given.present
+        given = self.taken(batch)
         with warnings.catch_warnings():
             # a user's code may warn of overflow; what it answers is what is judged
             warnings.simplefilter("ignore", RuntimeWarning)

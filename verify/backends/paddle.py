@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import paddle
 
-from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.binding import SubjectBase, bind
 from hingeproof.backends.numpy import cross_entropy as cross_entropy
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
@@ -22,15 +21,7 @@ def devices() -> tuple[str, ...]:
     return ("cpu",)
 
 
-@dataclass
-class PaddleSubject:
-    implementation: Implementation
-    dtype: str
-    device: str
-    mode: str
-    given: list[Array] = field(default_factory=list)
-
-    compiled = False
+class PaddleSubject(SubjectBase):
     gradients = True
     layouts = ("strided", "negative", "transposed")
     label_dtypes = tuple(n for n in LABEL_DTYPES if n not in ("uint16", "uint32"))  # it takes uint16 for bfloat16
@@ -38,18 +29,11 @@ class PaddleSubject:
     def array(self, x: Array) -> Any:
         return paddle.to_tensor(np.ascontiguousarray(x), place=paddle.CPUPlace())
 
-    def prepared(self, batch: Batch) -> list[Array]:
-        return arrays(self.implementation, batch).present
-
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        raw = arrays(self.implementation, batch)
-        self.given = raw.present
-        inputs = [self.array(x) for x in raw.inputs]
+        raw = self.taken(batch)
+        inputs, targets, weight, class_weight = raw.each(self.array)
         for x in inputs:
             x.stop_gradient = cotangent is None
-        targets, weight, class_weight = (
-            None if x is None else self.array(x) for x in (raw.targets, raw.weight, raw.class_weight)
-        )
         value = bind(self.implementation, batch, reduction)(inputs, targets, weight, class_weight)
         gradients = None
         if cotangent is not None and tuple(value.shape) == cotangent.shape:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.binding import SubjectBase, bind, setting
 from hingeproof.backends.numpy import cross_entropy as cross_entropy
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
@@ -24,22 +23,10 @@ def devices() -> tuple[str, ...]:
     return ("cpu",)
 
 
-@dataclass
-class TensorflowSubject:
-    implementation: Implementation
-    dtype: str
-    device: str
-    mode: str
-    given: list[Array] = field(default_factory=list)
-    _compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
-
+class TensorflowSubject(SubjectBase):
     gradients = True
     layouts = ("strided", "negative", "transposed")
     label_dtypes = LABEL_DTYPES
-
-    @property
-    def compiled(self) -> bool:
-        return self.mode == "compile"
 
     def array(self, x: Array) -> Any:
         return tf.constant(np.ascontiguousarray(x))
@@ -47,16 +34,8 @@ class TensorflowSubject:
     def back(self, x: Any) -> Array:
         return np.asarray(x.numpy())
 
-    def prepared(self, batch: Batch) -> list[Array]:
-        return arrays(self.implementation, batch).present
-
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        raw = arrays(self.implementation, batch)
-        self.given = raw.present
-        inputs = [self.array(x) for x in raw.inputs]
-        targets, weight, class_weight = (
-            None if x is None else self.array(x) for x in (raw.targets, raw.weight, raw.class_weight)
-        )
+        inputs, targets, weight, class_weight = self.taken(batch).each(self.array)
         call = self._call(batch, reduction)
         with tf.GradientTape() as tape:
             tape.watch(inputs)
@@ -74,7 +53,7 @@ class TensorflowSubject:
         call = bind(self.implementation, batch, reduction)
         if self.mode != "compile":
             return call
-        key = (reduction, tuple(sorted((k, str(v)) for k, v in batch.params.items())))
+        key = setting(batch, reduction)
         if key not in self._compiled:
             self._compiled[key] = tf.function(call, autograph=False)
         return self._compiled[key]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import ml_dtypes
@@ -12,11 +11,11 @@ import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from hingeproof.backends.binding import arrays, bind
+from hingeproof.backends.binding import SubjectBase, arrays, bind, setting
 from hingeproof.backends.training import LBFGS_STEPS, milestones, reduction_of
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
-from hingeproof.properties.optimality import Data
+from hingeproof.properties.optima import Data
 
 BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
 
@@ -31,23 +30,10 @@ def devices() -> tuple[str, ...]:
     return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 
 
-@dataclass
-class TorchSubject:
-    implementation: Implementation
-    dtype: str
-    device: str
-    mode: str
-    _compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
-
-    given: list[Array] = field(default_factory=list)
-
+class TorchSubject(SubjectBase):
     gradients = True
     layouts = ("strided", "transposed")
     label_dtypes = tuple(name for name in LABEL_DTYPES if hasattr(torch, name))  # uint16 and uint32 came with 2.3
-
-    @property
-    def compiled(self) -> bool:
-        return self.mode in BACKENDS
 
     def array(self, x: Array) -> torch.Tensor:
         """A NumPy array on the device; strides are kept where PyTorch can hold them."""
@@ -61,16 +47,8 @@ class TorchSubject:
             return np.asarray(x.float().numpy(force=True)).astype(ml_dtypes.bfloat16)
         return np.asarray(x.numpy(force=True))  # force: autograd's lazy zeros are no array yet
 
-    def prepared(self, batch: Batch) -> list[Array]:
-        return arrays(self.implementation, batch).present
-
     def run(self, batch: Batch, reduction: str, *, cotangent: Array | None = None) -> Output:
-        raw = arrays(self.implementation, batch)
-        self.given = raw.present
-        inputs = [self.array(x) for x in raw.inputs]
-        targets, weight, class_weight = (
-            None if x is None else self.array(x) for x in (raw.targets, raw.weight, raw.class_weight)
-        )
+        inputs, targets, weight, class_weight = self.taken(batch).each(self.array)
         bound = self._call(batch, reduction, class_weight)
 
         def call(inputs: Any, targets: Any, weight: Any) -> Any:
@@ -102,7 +80,7 @@ class TorchSubject:
 
     def _call(self, batch: Batch, reduction: str, class_weight: Any) -> Callable[..., Any]:
         if self.mode in BACKENDS:
-            key = (reduction, tuple(sorted((k, str(v)) for k, v in batch.params.items())))
+            key = setting(batch, reduction)
             if key not in self._compiled:
                 call = bind(self.implementation, batch, reduction, class_weight)
                 self._compiled[key] = torch.compile(call, backend=BACKENDS[self.mode], fullgraph=True, dynamic=False)

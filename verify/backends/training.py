@@ -12,7 +12,7 @@ import numpy as np
 
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Array, Batch
-from hingeproof.properties.optimality import Data
+from hingeproof.properties.optima import Data
 
 LBFGS_STEPS = 60
 Path = list[tuple[int, Array]]

@@ -9,7 +9,7 @@ _PROMISES = Contract(kink="0", ties="first", bad_shape="raise")
 
 
 def _fast(framework: str, loss: str, modes: tuple[str, ...], dtypes: tuple[str, ...], **more: object) -> Implementation:
-    margin = {} if loss == "perceptron" else {"margin": "margin"}
+    margin = {} if "perceptron" in loss else {"margin": "margin"}
     return Implementation(
         name=f"{framework}.fast.{loss}",
         framework=framework,
@@ -26,7 +26,13 @@ def _fast(framework: str, loss: str, modes: tuple[str, ...], dtypes: tuple[str, 
 
 _WIDE = ("float32", "float64")
 IMPLEMENTATIONS = (
-    *(_fast("torch", loss, ("eager",), _WIDE) for loss in ("hinge", "margin_ranking", "hinge_embedding")),
-    _fast("torch", "multi_margin", ("eager",), _WIDE, label_dtype="int64"),
-    *(_fast("jax", loss, ("eager", "jit"), _WIDE) for loss in ("hinge", "perceptron", "crammer_singer")),
+    *(
+        _fast("torch", loss, ("eager",), _WIDE)
+        for loss in ("hinge", "margin_ranking", "hinge_embedding", "triplet_margin", "cosine_embedding")
+    ),
+    *(_fast("torch", loss, ("eager",), _WIDE, label_dtype="int64") for loss in ("multi_margin", "multilabel_margin")),
+    *(
+        _fast("jax", loss, ("eager", "jit"), _WIDE)
+        for loss in ("hinge", "perceptron", "crammer_singer", "multiclass_perceptron", "triplet_margin")
+    ),
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hingeproof.errors import FINDING, GOOD, UNDECIDED, UsageError
+from hingeproof.flags import Json
 
 if TYPE_CHECKING:
     from hingeproof.svm.solving import Result
@@ -26,6 +27,7 @@ Label = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="Label column: name, or number without a header [y, label, target, class]."),
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="An interval is an exit code of its own (3).")]
 
 
 @app.command()
@@ -53,8 +55,8 @@ def solve(
         float | None, typer.Option(metavar="SECONDS", help="End with the best interval so far.")
     ] = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw it, where d = 2.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="An interval is an exit code of its own (3).")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    strict: Strict = False,
+    json: Json = False,
 ) -> None:
     """Find the optimum, prove it exactly, and write the proof."""
     from hingeproof.environment import present
@@ -97,7 +99,7 @@ def check(
     certificate: Annotated[str, typer.Argument(metavar="CERT.json")],
     data: Annotated[str, typer.Argument(metavar="DATA", help=".csv, .npy or .npz; others by `svm export` first.")],
     label: Label = None,
-    strict: Annotated[bool, typer.Option("--strict", help="An interval is an exit code of its own (3).")] = False,
+    strict: Strict = False,
 ) -> None:
     """Check a certificate against its data: exact integers, no solver, no NumPy."""
     from hingeproof.svm import checker
