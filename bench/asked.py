@@ -39,11 +39,13 @@ def plan(given: Mapping[str, Any]) -> BenchPlan:
 def _verified(given: Mapping[str, Any], devices: list[str]) -> Any:
     """Names of implementations, losses, frameworks and dtypes mean what they mean to `verify`."""
     from hingeproof import verifying
+    from hingeproof.contract_keys import parse
 
+    parse(given.get("contract") or "")
     wanted = Options(
         patterns=list(given.get("patterns") or []), loss=split(given.get("loss")),
         framework=split(given.get("framework")), dtype=split(given.get("dtype")), device=devices,
-        grad=given.get("grad"),
+        grad=given.get("grad"), contract=given.get("contract"),
     )  # fmt: skip
     return verifying._plan(wanted)
 

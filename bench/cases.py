@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from hingeproof.bench.data import always_costly, domain_of
 from hingeproof.bench.records import BenchPlan, Case
 from hingeproof.bench.work import STREAMING, peak_bytes
 from hingeproof.errors import UsageError
@@ -17,8 +18,13 @@ from hingeproof.table import implementations, missing_packages
 PHASES = ("forward", "backward", "both", "compile")
 CACHES = ("warm", "cold")
 LAYOUTS = ("contiguous", "strided", "transposed")
-MODES = {"numpy": ("eager",), "torch": ("eager", "inductor"), "jax": ("eager", "jit")}
-COMPILED = ("inductor", "jit")
+MODES = {
+    "numpy": ("eager",), "torch": ("eager", "inductor"), "jax": ("eager", "jit"), "mlx": ("eager", "compile"),
+    "tensorflow": ("eager", "compile"), "paddle": ("eager",),
+}  # fmt: skip
+COMPILED = ("inductor", "jit", "compile")
+STRIDED = ("numpy", "torch")  # the others copy what they are given into arrays of their own
+ONE_THREAD = ("numpy", "mlx")  # whatever --threads says
 LARGEST = 10**8  # N·K
 
 
@@ -40,7 +46,7 @@ _DECADES = tuple(10**e for e in range(3, 9))
 PROFILES = {
     "quick": Profile(
         ("float32",), ((10**4, 1),), ((10**3, 10),), ("forward", "both"), (0.5,), ("contiguous",), ("warm",),
-        ("eager", "jit"),  # inductor compiles for about 10 s a case
+        ("eager", "jit", "compile"),  # inductor compiles for about 10 s a case
     ),
     "ci": Profile(
         ("float32",), ((10**3, 1), (10**6, 1)), ((10**3, 10), (10**5, 10)), ("forward", "both"), (0.0, 0.5),
@@ -59,17 +65,25 @@ PROFILES = {
 
 
 def chosen(plan: BenchPlan) -> dict[str, Implementation]:
-    """The implementations whose framework is installed, and has a clock here (kernel.py)."""
+    """The implementations whose framework is installed. A live callable, without a name to load it by, is not timed."""
     found = implementations(
         Plan(patterns=plan.patterns, losses=plan.losses, frameworks=plan.frameworks, users=plan.users)
     )
-    return {name: i for name, i in found.items() if i.framework in MODES and plain(i) and not missing_packages(i)}
+    return {name: i for name, i in found.items() if i.subject is None and not missing_packages(i)}
 
 
-def plain(i: Implementation) -> bool:
-    """Is it called with our labels and computes our loss? Others (0/1 labels, other scales) are verified, not timed."""
-    known = i.labels == "ours" and i.scale == "1" and i.domain is None
-    return known and i.subject is None and not i.environment
+Place = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def places(plan: BenchPlan) -> list[Place]:
+    """The kinds of process that the plan needs: a framework, and the variables that are set from its start."""
+    found = {(i.framework, tuple(sorted(i.environment.items()))) for i in chosen(plan).values()}
+    return sorted(found, key=lambda p: (list(MODES).index(p[0]), p[1]))
+
+
+def unset(i: Implementation, environment: Mapping[str, str]) -> str:
+    """The variables that an implementation needs from the start of its process and that are not there, or nothing."""
+    return " ".join(f"{name}={value}" for name, value in i.environment.items() if environment.get(name) != value)
 
 
 def parse_size(text: str) -> tuple[int, int | None]:
@@ -101,17 +115,21 @@ def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[Case]:
     else:
         sizes = list(profile.wide if vector else profile.sizes)
     dtypes = [d for d in plan.dtypes or profile.dtypes if d in implementation.dtypes]
+    if not dtypes and not plan.dtypes:
+        dtypes = list(implementation.dtypes)  # one that is made for float64 alone, say
     wanted = plan.modes or profile.modes
     modes = [m for m in MODES[implementation.framework] if m in wanted or _alias(m) in wanted]
+    # where every score that the documentation speaks of costs something, there is no other fraction
+    fractions = (1.0,) if always_costly(loss, domain_of(implementation)) else plan.inside or profile.inside
     axes = itertools.product(
-        dtypes, dict.fromkeys(sizes), plan.devices, modes, plan.phases or profile.phases, plan.inside or profile.inside,
+        dtypes, dict.fromkeys(sizes), plan.devices, modes, plan.phases or profile.phases, fractions,
         plan.layouts or profile.layouts, plan.caches or profile.caches,
     )  # fmt: skip
     for dtype, (n, k), device, mode, phase, inside, layout, cache in axes:
         case = Case(
             implementation=implementation.name, loss=loss.name, framework=implementation.framework, dtype=dtype, n=n,
             k=k, phase=phase, mode=mode, device=device, inside=inside, layout=layout, cache=cache,
-            threads=1 if implementation.framework == "numpy" else plan.threads,
+            threads=1 if implementation.framework in ONE_THREAD else plan.threads,
         )  # fmt: skip
         if _exists(case, implementation, first=cache == (plan.caches or profile.caches)[0]):
             yield case
@@ -128,19 +146,21 @@ def _exists(case: Case, implementation: Implementation, *, first: bool) -> bool:
         return False  # nothing is compiled, or it is the same compilation whatever the caches hold
     if case.phase in ("backward", "both") and not implementation.differentiable:
         return False
-    if case.layout != "contiguous" and case.framework == "jax":
-        return False  # arrays of JAX have no strides
+    if case.phase == "compile" and case.framework == "mlx":
+        return False  # a process keeps what MLX compiled, so only its first compilation could be timed
+    if case.layout != "contiguous" and case.framework not in STRIDED:
+        return False
     if case.layout == "transposed" and not vector:
         return False
     return not (implementation.modes is not None and case.mode not in implementation.modes)
 
 
-def too_large(case: Case, memory: int) -> str:
-    """Why the case is not run on a machine (or device) with so many bytes, or nothing."""
+def too_large(case: Case, memory: int, by: Implementation | None = None) -> str:
+    """Why the case is not run on a machine (or device) with so many bytes, or nothing. by: whose labels it is given."""
     if case.n * case.k > LARGEST:
         return f"memory: N·K = {case.n * case.k:.3g} is above {LARGEST:.0e}"
     peak = peak_bytes(
-        case.loss, case.dtype, case.framework, case.n, case.k, case.phase, case.mode,
+        case.loss, case.dtype, case.framework, case.n, case.k, case.phase, case.mode, by,
         streaming=all(name in STREAMING for name in case.implementation.split(" / ")),
     )  # fmt: skip
     if peak > memory / 2:

@@ -6,15 +6,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import fmpq
 
 from hingeproof.backends import backend
-from hingeproof.bench.data import Data
+from hingeproof.backends.binding import labelled
+from hingeproof.bench.data import Data, Domain, domain_of
 from hingeproof.bench.kernel import Answer
 from hingeproof.bench.records import Case
+from hingeproof.deviations import shipped
 from hingeproof.implementation import Implementation
 from hingeproof.properties.case import Batch, extended, show
 from hingeproof.properties.gradient import in_range, singular
@@ -22,8 +24,9 @@ from hingeproof.properties.reductions import reduced_interval
 from hingeproof.properties.strategies import Spec, foci_of
 from hingeproof.reference_impls.formats import FORMATS, exact, to_float
 from hingeproof.reference_impls.losses import LOSSES, Loss, rational
-from hingeproof.reference_impls.oracle import Arithmetic, Evaluation, Interval, evaluate
+from hingeproof.reference_impls.oracle import Arithmetic, Evaluation, Interval
 from hingeproof.reference_impls.sets import SubGradients
+from hingeproof.versions import within
 
 Array = np.ndarray[Any, Any]
 ELEMENTS = 12_500  # drawn; at least 10,000 are left where a norm has no gradient
@@ -33,6 +36,16 @@ CHUNK = 1 << 20
 
 class WrongAnswerError(Exception):
     """The implementation answers with something that the exact oracle does not allow. The message says what."""
+
+
+def reason(error: WrongAnswerError, implementation: Implementation, dtype: str) -> str:
+    """What a row says of a wrong answer, and in which laws the ledger knows the implementation to be wrong."""
+    mine = [d for d in shipped() if d.implementation == implementation.name and dtype in d.dtypes]
+    laws = sorted({d.law for d in mine if within(d.versions)})
+    more = f" and {len(laws) - 4} more laws" if len(laws) > 4 else ""
+    return f"wrong answer: {error}" + (
+        f" (the ledger knows deviations from {', '.join(laws[:4])}{more})" if laws else ""
+    )
 
 
 @dataclass
@@ -60,24 +73,38 @@ def parameters_of(implementation: Implementation) -> dict[str, fmpq]:
     return {**implementation.family.defaults, **fixed}
 
 
+class Strata(NamedTuple):
+    """What seeded elements are drawn for: a loss, the constants, scale and domain of a contract; foci to leave out."""
+
+    loss: str
+    arithmetic: Arithmetic
+    fixed: tuple[tuple[str, fmpq], ...] = ()
+    scale: str = "1"
+    domain: Domain = None
+    without: tuple[str, ...] = ()
+
+
+def strata_of(implementation: Implementation, arithmetic: Arithmetic, without: tuple[str, ...] = ()) -> Strata:
+    fixed = tuple(sorted((n, rational(v)) for n, v in implementation.fixed.items()))
+    return Strata(implementation.loss, arithmetic, fixed, implementation.scale, domain_of(implementation), without)
+
+
 @lru_cache(maxsize=64)
-def strata(
-    name: str,
-    arithmetic: Arithmetic,
-    fixed: tuple[tuple[str, fmpq], ...],
-    without: tuple[str, ...] = (),
-    *,
-    extreme: bool = False,
-) -> Batch:
-    """At least 10,000 seeded elements of one loss, every stratum of its own among them but those of `without`.
+def strata(key: Strata, *, extreme: bool = False) -> Batch:
+    """At least 10,000 seeded elements of one loss, every stratum of its own that lies in the domain among them.
 
     The extreme strata (near overflow, NaN and infinities) are a batch apart: no mean of theirs has a bound.
     """
-    loss = LOSSES[name]
+    loss = LOSSES[key.loss]
     apart = ("large", "not_finite")
-    foci = [f for f in foci_of(loss) if (f in apart) == extreme and f not in without]
+    foci = [
+        f for f in foci_of(loss, bounded=key.domain is not None) if (f in apart) == extreme and f not in key.without
+    ]
     width = 4 if loss.margins.row == "vector" else 1
-    spec = Spec(loss, arithmetic, frozenset(), fixed=fixed, sizes=(8,), widths=(width,))
+    spec = Spec(
+        loss, key.arithmetic, frozenset(), fixed=key.fixed, sizes=(8,), widths=(width,), scale=key.scale,
+        domain=key.domain,
+    )  # fmt: skip
     random = np.random.default_rng(20240)
     per = (1_000 if extreme else ELEMENTS) // (max(len(foci), 1) * width * len(loss.margins.inputs)) + 1
     parts = [spec.decode(f, per, width, random.bytes(12 + per * (8 + 13 * width * 3))) for f in foci]
@@ -89,11 +116,26 @@ def strata(
     return parts[0].change(inputs=inputs, targets=targets, cotangent=cotangent, weight=None, class_weight=None)
 
 
-def as_data(batch: Batch) -> Data:
-    targets = batch.targets
-    if targets is not None and batch.loss.margins.targets == "sign":
-        targets = targets.astype(batch.inputs[0].dtype)
-    return Data([np.ascontiguousarray(x) for x in batch.inputs], targets)
+def batch_of(case: Case, implementation: Implementation, data: Data, at: Array | slice = slice(None)) -> Batch:
+    """Timed data, or those samples of it, as the oracle reads them."""
+    arithmetic, targets = arithmetic_of(case), data.targets
+    if targets is not None and implementation.family.margins.targets == "sign":
+        targets = targets.astype(np.int64)
+    inputs = tuple(x[at] for x in data.inputs)
+    return Batch(
+        loss=implementation.family, arithmetic=arithmetic, params=_in_dtype(parameters_of(implementation), arithmetic),
+        inputs=inputs, targets=None if targets is None else targets[at], cotangent=np.ones(len(inputs[0])),
+        scale=implementation.scale,
+    )  # fmt: skip
+
+
+def handed(case: Case, implementation: Implementation, data: Data) -> Data:
+    """The same data as the implementation takes it: its own way to write labels."""
+    return Data(data.inputs, labelled(implementation, batch_of(case, implementation, data)))
+
+
+def _handed(implementation: Implementation, batch: Batch) -> Data:
+    return Data([np.ascontiguousarray(x) for x in batch.inputs], labelled(implementation, batch))
 
 
 class Bounds:
@@ -134,21 +176,17 @@ def bounds(evaluations: Sequence[Evaluation], n: int, largest: fmpq) -> Bounds:
 
 
 @lru_cache(maxsize=64)
-def _strata_bounds(
-    name: str, arithmetic: Arithmetic, fixed: tuple[tuple[str, fmpq], ...], without: tuple[str, ...]
-) -> Bounds:
-    batch = strata(name, arithmetic, fixed, without)
-    return bounds(batch.evaluations, batch.size, arithmetic.format.largest)
+def _strata_bounds(key: Strata) -> Bounds:
+    batch = strata(key)
+    return bounds(batch.evaluations, batch.size, key.arithmetic.format.largest)
 
 
 @lru_cache(maxsize=64)
-def _strata_mean(
-    name: str, arithmetic: Arithmetic, fixed: tuple[tuple[str, fmpq], ...], without: tuple[str, ...]
-) -> Interval | None:
-    return reduced_interval(strata(name, arithmetic, fixed, without), "mean")
+def _strata_mean(key: Strata) -> Interval | None:
+    return reduced_interval(strata(key), "mean")
 
 
-Ask = Callable[[Data, str, str], Answer]  # arrays, phase, reduction
+Ask = Callable[[Data, str, str], Answer]  # arrays as the implementation takes them, phase, reduction
 
 
 def judge_strata(case: Case, implementation: Implementation, ask: Ask, without: tuple[str, ...] = ()) -> Checked:
@@ -156,16 +194,16 @@ def judge_strata(case: Case, implementation: Implementation, ask: Ask, without: 
 
     Raises: WrongAnswerError.
     """
-    key = (case.loss, arithmetic_of(case), tuple(sorted(_fixed(implementation).items())), without)
-    batch, out = strata(*key), Checked()
+    key = strata_of(implementation, arithmetic_of(case), without)
+    batch, out = strata(key), Checked()
     whole = not implementation.needs_both_classes
     if "none" in implementation.reductions:
-        for part in (batch, strata(*key, extreme=True)):
+        for part in (batch, strata(key, extreme=True)):
             if part.size:
-                _values(part, ask(as_data(part), "forward", "none").value, out)
+                _values(part, ask(_handed(implementation, part), "forward", "none").value, out)
     phase = "both" if implementation.differentiable else "forward"
-    answer = ask(as_data(batch), phase, "mean")
-    interval = _strata_mean(*key)
+    answer = ask(_handed(implementation, batch), phase, "mean")
+    interval = _strata_mean(key)
     if interval is not None and whole:
         got = extended(np.asarray(answer.value))[0]
         out.values += 1
@@ -173,12 +211,8 @@ def judge_strata(case: Case, implementation: Implementation, ask: Ask, without: 
             raise WrongAnswerError(f"the mean of {batch.size} samples is {show(got)}, not {show(interval.center)}")
     if answer.gradients is not None:
         rows = np.concatenate([g.reshape(batch.size, -1) for g in answer.gradients], axis=1)
-        out.gradients += _strata_bounds(*key).judge(rows, "sample")
+        out.gradients += _strata_bounds(key).judge(rows, "sample")
     return out
-
-
-def _fixed(implementation: Implementation) -> dict[str, fmpq]:
-    return {n: rational(v) for n, v in implementation.fixed.items()}
 
 
 def _values(batch: Batch, got: Array, out: Checked) -> None:
@@ -201,31 +235,19 @@ def judge_timed(case: Case, implementation: Implementation, data: Data, answer: 
     Raises: WrongAnswerError.
     """
     out = Checked()
-    loss, arithmetic = LOSSES[case.loss], arithmetic_of(case)
     if answer.gradients is not None:
         width = sum(1 if x.ndim == 1 else x.shape[1] for x in data.inputs)
         count = max(1, min(case.n, POSITIONS // width))
         at = np.sort(np.random.default_rng(case.n).choice(case.n, count, replace=False, shuffle=False))
-        evaluations = _evaluations(loss, parameters_of(implementation), data, at, arithmetic)
+        batch = batch_of(case, implementation, data, at)
         for g, x in zip(answer.gradients, data.inputs, strict=True):
             if g.shape != x.shape:
                 raise WrongAnswerError(f"a gradient of shape {g.shape} for an input of shape {x.shape}")
         rows = np.concatenate([np.asarray(g[at]).reshape(count, -1) for g in answer.gradients], axis=1)
-        out.gradients += bounds(evaluations, case.n, arithmetic.format.largest).judge(rows, "timed sample")
+        out.gradients += bounds(batch.evaluations, case.n, batch.format.largest).judge(rows, "timed sample")
     if answer.value is not None:
         _mean(case, implementation, data, float(answer.value), out)
     return out
-
-
-def _evaluations(
-    loss: Loss, params: dict[str, fmpq], data: Data, at: Array, arithmetic: Arithmetic
-) -> list[Evaluation]:
-    batch = Batch(
-        loss=loss, arithmetic=arithmetic, params=_in_dtype(params, arithmetic),
-        inputs=tuple(x[at] for x in data.inputs),
-        targets=None if data.targets is None else data.targets[at], cotangent=np.ones(len(at)),
-    )  # fmt: skip
-    return [evaluate(loss, batch.params, r, t, arithmetic) for r, t in zip(batch.rows, batch.labels, strict=True)]
 
 
 def _in_dtype(params: dict[str, fmpq], arithmetic: Arithmetic) -> dict[str, fmpq]:
@@ -245,12 +267,14 @@ def _mean(case: Case, implementation: Implementation, data: Data, got: float, ou
     if implementation.fixed:
         return  # its own constant is not in the float64 reference; the strata were judged with it
     loss = LOSSES[case.loss]
-    truth = math.fsum(exact_sums(loss, data)) / case.n
+    multiple = to_float(batch_of(case, implementation, data, slice(1)).multiple)
+    truth = multiple * math.fsum(exact_sums(loss, data)) / case.n
     out.reduction_error = abs(got - truth) / abs(truth) if truth else abs(got)
     most = max(float(np.abs(x).max(initial=0).astype(np.float64)) for x in data.inputs)
     width = max(case.k, 1)
     slope, pairs = _steepest(loss, width * 2 * most + 4), width * (width if case.loss == "multilabel_margin" else 1)
     scale = slope * pairs * (2 + 2 * most * (width if loss.margins.norms else 1)) * (1 / width if loss.per_class else 1)
+    scale *= multiple
     gamma = FORMATS[case.dtype].gamma(case.n + 4 * width + 24)
     if gamma is None:
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hingeproof.flags import Device, Framework, Loss, Names
+from hingeproof.flags import Contract, Device, Framework, Loss, Names
 
 app = typer.Typer(
     help="How fast: timing cases, and a gate for regressions.", no_args_is_help=True, rich_markup_mode=None
@@ -19,7 +19,7 @@ Patterns = Annotated[
     typer.Argument(metavar="PATTERN|module:attribute", help="Implementations [all whose framework is installed]."),
 ]
 Dtype = Annotated[Names, typer.Option(metavar="NAME,…", help="[by profile]")]
-Mode = Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit).")]
+Mode = Annotated[Names, typer.Option(metavar="NAME,…", help="eager, compiled (or inductor, jit, compile).")]
 Size = Annotated[Names, typer.Option(metavar="N|NxK,…", help="As in 1e6,1e5x64 [by profile].")]
 Inside = Annotated[Names, typer.Option(metavar="P,…", help="Fraction of samples inside the margin.")]
 Profile = Annotated[str, typer.Option(metavar="NAME", help="quick, ci, device or full.")]
@@ -47,6 +47,7 @@ def run(
     blocks: Annotated[int, typer.Option(metavar="N", help="Blocks a case.")] = 30,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs.")] = 0,
     grad: Annotated[str | None, typer.Option(metavar="module:function", help="Gradient of a NumPy callable.")] = None,
+    contract: Contract = None,
     out: Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the cases.")] = False,
@@ -63,7 +64,7 @@ def run(
     given = {
         "patterns": patterns, "loss": loss, "framework": framework, "dtype": dtype, "device": device, "mode": mode,
         "phase": phase, "size": size, "inside": inside, "layout": layout, "cache": cache, "profile": profile,
-        "threads": threads, "blocks": blocks, "seed": seed, "grad": grad,
+        "threads": threads, "blocks": blocks, "seed": seed, "grad": grad, "contract": contract,
     }  # fmt: skip
     if resume:
         if out is None:
@@ -118,6 +119,7 @@ def gate(
         bool, typer.Option("--instructions", help="Count instructions (valgrind) of eager CPU cases instead of time.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Inconclusive is an exit code of its own (3).")] = False,
+    contract: Contract = None,
     out: Out = None,
     quiet: Quiet = False,
     json: Rows = False,
@@ -139,6 +141,7 @@ def gate(
     given = {
         "patterns": patterns, "loss": loss, "framework": framework, "dtype": dtype, "device": device, "mode": mode,
         "phase": phase, "size": size, "inside": inside, "profile": profile, "threads": threads,
+        "contract": contract,
     }  # fmt: skip
     if out is not None:
         refuse_what_is_there(Path(out))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hingeproof.implementation import Implementation
 from hingeproof.properties.strategies import NUMPY_DTYPES
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.losses import LOSSES, Loss
@@ -16,26 +17,56 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs (N,) or (N, K) in the dtype; targets as the implementation is handed them, or None."""
+    """Inputs (N,) or (N, K) in the dtype; targets, or None: ours (signs in that dtype) or as a contract writes them."""
 
     inputs: list[Array]
     targets: Array | None
 
 
-def make(name: str, dtype: str, n: int, k: int, inside: float, *, seed: int = 0) -> Data:
+Domain = tuple[float, float] | None
+
+
+def domain_of(*implementations: Implementation) -> Domain:
+    """The scores that the documentation of all of them speaks of; None where no one limits them."""
+    limits = [(float(i.domain[0]), float(i.domain[1])) for i in implementations if i.domain is not None]
+    return (max(low for low, _ in limits), min(high for _, high in limits)) if limits else None
+
+
+def always_costly(loss: Loss, domain: Domain) -> bool:
+    """Does every score inside the domain cost something (the one at its end apart)?"""
+    if domain is None:
+        return False
+    low, high = domain
+    return (high - low if loss.margins.differences else max(high, -low)) <= edge(loss)
+
+
+def make(name: str, dtype: str, n: int, k: int, inside: float, *, seed: int = 0, domain: Domain = None) -> Data:
     """Draw N samples of which a fraction `inside` costs something (on average).
 
     Margins lie within 2 of the last break of φ, on its costly or its free side; every other parameter is at its
-    default.
+    default. With a domain, scores are moved into it: rows of differences as a whole, so that no margin changes; others
+    one by one, and what the fraction becomes is what the domain makes of it.
     """
     loss = LOSSES[name]
     random = np.random.default_rng([seed, n, k])
     costly = random.random(n, dtype=np.float32) < inside
     inputs, targets = _SAMPLERS[loss.margins.name](loss, random, costly, k)
+    if domain is not None:
+        inputs = [_placed(x, domain, together=loss.margins.differences) for x in inputs]
     kind = NUMPY_DTYPES[dtype]
     if targets is not None:
         targets = targets.astype(kind) if loss.margins.targets in ("sign", "real") else targets.astype(np.int64)
     return Data([np.ascontiguousarray(x.astype(kind)) for x in inputs], targets)
+
+
+def _placed(x: Array, domain: tuple[float, float], *, together: bool) -> Array:
+    low, high = np.float32(domain[0]), np.float32(domain[1])
+    if together and np.isinf(high):
+        up = low - x.min(axis=1, keepdims=True)
+        moved: Array = np.maximum(x + np.maximum(up, 0), low)
+    else:
+        moved = low + np.fmod(np.abs(x), high - low)
+    return moved
 
 
 def laid_out(data: Data, layout: str) -> Data:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from hingeproof.bench.check import WrongAnswerError, judge_strata, judge_timed
-from hingeproof.bench.data import Data, make
+from hingeproof.bench.check import WrongAnswerError, handed, judge_strata, judge_timed, reason
+from hingeproof.bench.data import Data, domain_of, make
 from hingeproof.bench.kernel import Answer, Block
 from hingeproof.bench.measure import spec_of
 from hingeproof.bench.processes import Place, Process, Shared, SideError, answer, loading
@@ -43,6 +43,23 @@ class Subject:
 
     def of(self, lane: str) -> Implementation:
         return self.head if lane == "head" else self.base
+
+    @property
+    def environments(self) -> dict[str, Mapping[str, str]]:
+        """The variables that each lane's process needs from its start."""
+        return {lane: self.of(lane).environment for lane in LANES}
+
+    def data(self) -> Data:
+        """The arrays of both sides, in our labels; scores that both contracts speak of."""
+        c = self.case
+        return make(c.loss, c.dtype, c.n, c.k, c.inside, domain=domain_of(self.base, self.head))
+
+    def shared(self, shared: Shared) -> dict[str, dict[str, Any]]:
+        """By lane: the same inputs, and labels as its implementation takes them."""
+        data = self.data()
+        base = shared.put(handed(self.case, self.base, data))
+        head = shared.put(handed(self.case, self.head, data), base["inputs"])
+        return {"base": base, "head": head, "again": base}
 
 
 @dataclass
@@ -100,23 +117,23 @@ class Gate:
         self.stages.append(found)
         left = list(subjects)
         while left:
-            began = time.monotonic()
-            with Shared() as shared, self._processes() as processes:
-                for subject in left:
-                    samples = found[subject.case.id]
-                    try:
-                        pair = self._pair(subject, processes, shared, samples)
-                    except SideError as error:
-                        samples.invalid = f"{error}"
-                    except WrongAnswerError as error:
-                        samples.invalid = f"wrong answer: {error}"
-                    else:
-                        samples.pairs.append(pair)
-                    note(subject, samples)
-            for subject in left:  # what a set of processes costs is shared
-                found[subject.case.id].seconds += (time.monotonic() - began) / len(left)
+            for alike in _alike(left):
+                began = time.monotonic()
+                with Shared() as shared, self._processes(alike[0]) as processes:
+                    for subject in alike:
+                        self._one(subject, processes, shared, found[subject.case.id])
+                        note(subject, found[subject.case.id])
+                for subject in alike:  # what a set of processes costs is shared
+                    found[subject.case.id].seconds += (time.monotonic() - began) / len(alike)
             left = [s for s in left if self._goes_on(found[s.case.id])]
         return found
+
+    def _one(self, subject: Subject, processes: dict[str, Process], shared: Shared, samples: Samples) -> None:
+        """Add a pair to the samples of one case, or say why it is invalid."""
+        try:
+            samples.pairs.append(self._pair(subject, processes, shared, samples))
+        except (SideError, WrongAnswerError) as error:
+            samples.invalid = f"{error}"
 
     def _goes_on(self, samples: Samples) -> bool:
         if samples.invalid or len(samples.pairs) >= self.limits.most_pairs:
@@ -130,25 +147,25 @@ class Gate:
         return judge(*samples.estimates(), threshold=limits.threshold, equivalence=limits.equivalence)
 
     @contextlib.contextmanager
-    def _processes(self) -> Iterator[dict[str, Process]]:
+    def _processes(self, subject: Subject) -> Iterator[dict[str, Process]]:
+        where, needs = places(self.base, self.head), subject.environments
         with contextlib.ExitStack() as stack:
-            yield {lane: stack.enter_context(Process(p)) for lane, p in places(self.base, self.head).items()}
+            yield {lane: stack.enter_context(Process(p.having(needs[lane]))) for lane, p in where.items()}
 
     def _pair(
         self, subject: Subject, processes: dict[str, Process], shared: Shared, samples: Samples
     ) -> dict[str, list[float]]:
         """One set of processes on one case: seconds a call of every block, by lane."""
         case = subject.case
-        data = make(case.loss, case.dtype, case.n, case.k, case.inside)
-        arrays = shared.put(data)
+        arrays = subject.shared(shared)
         for lane, process in processes.items():
-            process.tell("load", **loading(spec_of(subject.of(lane), case), arrays))
+            process.tell("load", **loading(spec_of(subject.of(lane), case), arrays[lane]))
         for lane, process in processes.items():
             reply = process.heard()
             side = self.head if lane == "head" else self.base
             if side.inside and not reply["origin"].startswith(side.inside):
                 raise SideError(f"{side.text}: the code under test came from {reply['origin']}, not from that revision")
-        self._check(subject, processes, shared, data)
+        self._check(subject, processes, shared)
         if not samples.loops:
             samples.loops = processes["base"].do("calibrate", seconds=BLOCK_SECONDS)["loops"]
         warm = max(process.do("block", loops=samples.loops)["seconds"] for process in processes.values())
@@ -171,11 +188,12 @@ class Gate:
             return self.limits.blocks
         return min(self.limits.blocks, -(-100 // self.limits.pairs))
 
-    def _check(self, subject: Subject, processes: dict[str, Process], shared: Shared, data: Data) -> None:
+    def _check(self, subject: Subject, processes: dict[str, Process], shared: Shared) -> None:
         """Have the answers of both sides judged, once in a gate. Raises: WrongAnswerError."""
-        for lane in ("base", "head"):
-            if (subject.case.id, lane) in self._checked:
-                continue
+        lanes = [lane for lane in ("base", "head") if (subject.case.id, lane) not in self._checked]
+        data = subject.data() if lanes else None
+        for lane in lanes:
+            assert data is not None
             process, implementation = processes[lane], subject.of(lane)
 
             def got(what: str, process: Process = process, **request: Any) -> Answer:
@@ -192,8 +210,21 @@ class Gate:
                 with np.errstate(all="ignore"):
                     judge_strata(subject.case, implementation, ask, self.without)
             except WrongAnswerError as error:
-                raise WrongAnswerError(f"{lane}: {error}") from None
+                where = WrongAnswerError(f"{lane}: {error}")
+                raise WrongAnswerError(reason(where, implementation, subject.case.dtype)) from None
             self._checked.add((subject.case.id, lane))
+
+
+def _alike(subjects: Sequence[Subject]) -> list[list[Subject]]:
+    """Cases that can be timed in the same processes."""
+    groups: list[list[Subject]] = []
+    for s in subjects:
+        group = next((g for g in groups if g[0].environments == s.environments), None)
+        if group is None:
+            groups.append([s])
+        else:
+            group.append(s)
+    return groups
 
 
 @dataclass(frozen=True)

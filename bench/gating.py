@@ -34,6 +34,11 @@ def subjects(given: Mapping[str, Any], base: Side, head: Side) -> tuple[BenchPla
     ours, theirs = (_only(plan, side) for plan, side in zip(plans, (base, head), strict=True))
     if ours.loss != theirs.loss:
         raise UsageError(f"{base.text} computes {ours.loss}, {head.text} computes {theirs.loss}: compare the same loss")
+    if ours.framework != theirs.framework:
+        raise UsageError(
+            f"{base.text} is made for {ours.framework}, {head.text} for {theirs.framework}: the gate compares within a "
+            "framework (bench run times both, each beside the same frozen kernel)"
+        )
     there = {_where(c): c for c in _timed(plans[1])}
     pairs = []
     for case in _timed(plans[0]):
@@ -72,7 +77,9 @@ def execute(
     """Run the gate, write its records, and return them with the exit code (without --strict). counted: by callgrind."""
     info = session.begin(plan, sys.argv[1:], kind="gate")
     # three processes hold their arrays at once
-    large = {s.case.id: too_large(s.case, memory_of(s.case.device) // 3) for s in todo}
+    large = {
+        s.case.id: max(too_large(s.case, memory_of(s.case.device) // 3, i) for i in (s.base, s.head)) for s in todo
+    }
     fits = [s for s in todo if not large[s.case.id]]
     gate = Gate(base, head, limits, seed=plan.seed)
     if counted:

@@ -16,7 +16,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from hingeproof.bench.data import make
 from hingeproof.bench.gate import Subject, Verdict
 from hingeproof.bench.measure import spec_of
 from hingeproof.bench.processes import Place, Process, Shared, SideError, loading
@@ -80,13 +79,13 @@ def decide(subjects: Sequence[Subject], base: Side, head: Side, note: Any = lamb
     out = []
     for s in eager(subjects):
         with Shared() as shared:
-            arrays = shared.put(make(s.case.loss, s.case.dtype, s.case.n, s.case.k, s.case.inside))
+            arrays = s.shared(shared)
             requests = [
-                (side.place, loading(spec_of(implementation, s.case), arrays))
-                for side, implementation in ((base, s.base), (base, s.base), (head, s.head))
+                (side.place.having(s.of(lane).environment), loading(spec_of(s.of(lane), s.case), arrays[lane]))
+                for side, lane in ((base, "base"), (base, "again"), (head, "head"))
             ]
             try:
-                with Process(base.place) as process:
+                with Process(requests[0][0]) as process:
                     process.do("load", **requests[0][1])
                     calls = process.do("calibrate", seconds=WORK)["loops"]
                 found = judged(*(count(place, request, calls) for place, request in requests))

@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,10 +63,11 @@ def load(target: str) -> Any:
 
 
 def written(source: str) -> Any:
-    """The function `call` that a text defines."""
-    space: dict[str, Any] = {"__name__": "hingeproof.written"}
-    exec(source, space)
-    return space["call"]
+    """The function `call` that a text defines, in a module: torch.compile imports that of a function's globals."""
+    module = ModuleType(f"_hingeproof_written_{zlib.crc32(source.encode()):08x}")
+    sys.modules[module.__name__] = module
+    exec(source, module.__dict__)
+    return module.call
 
 
 def bound(spec: Spec, mean: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -100,7 +104,9 @@ class NumpyKernel:
             raise CannotTimeError("NumPy is eager only")
         if spec.device != "cpu":
             raise CannotTimeError("NumPy runs on the CPU only")
-        one = np.ones((), inputs[0].dtype)
+        # the cotangent of a mean, or of each sample's loss where the caller takes the mean
+        one = np.full(len(inputs[0]), 1 / len(inputs[0]), inputs[0].dtype) if spec.caller_reduces else np.ones(())
+        one = one.astype(inputs[0].dtype)
         rest = () if targets is None else (targets,)
         self.phase, self.device = spec.phase, "cpu"
 
@@ -233,7 +239,173 @@ class JaxKernel:
         return _answer(out, self.phase, lambda x: np.asarray(x).astype(np.float64))
 
 
-KERNELS: dict[str, Any] = {"numpy": NumpyKernel, "torch": TorchKernel, "jax": JaxKernel}
+class MlxKernel:
+    """Eager, or mx.compile. MLX is lazy: a call starts the evaluation of its answer, a block ends with mx.eval of all.
+
+    `backward` is mx.grad alone, with as much of the value as the gradient needs: MLX cannot pull back a value that is
+    there. It counts no compilations; a function that is compiled is called when it is traced, so those of this kernel
+    are counted, and those inside the callable itself are not seen.
+    """
+
+    def __init__(self, spec: Spec, inputs: list[Any], targets: Any) -> None:
+        mx: Any = importlib.import_module("mlx.core")
+        if spec.device != "cpu":
+            raise CannotTimeError("MLX is timed on the CPU only")
+        if spec.mode not in ("eager", "compile"):
+            raise CannotTimeError(f"MLX has no mode {spec.mode}")
+        self.mx, self.phase, self.device, self.traced = mx, spec.phase, "cpu", [0]
+        with self.context():
+            arrays = [mlx_array(mx, x) for x in [*inputs, *([] if targets is None else [targets])]]
+            mx.eval(arrays)
+            count, call = len(inputs), bound(spec, mx.mean)
+
+            def value(*arrays: Any) -> Any:
+                return call(arrays[:count], None if targets is None else arrays[count])
+
+            where = tuple(range(count))
+            programs: dict[str, Callable[[], Any]] = {
+                "forward": lambda: value,
+                "backward": lambda: mx.grad(value, argnums=where),
+                "both": lambda: mx.value_and_grad(value, argnums=where),
+            }
+            program = programs[spec.phase]()
+            if spec.mode == "compile":
+                program = mx.compile(counted(program, self.traced))
+
+        def started() -> Any:
+            out = program(*arrays)
+            mx.async_eval(out)
+            return out
+
+        self.call: Callable[[], Any] = started
+
+    def wait(self, outputs: Any) -> None:
+        self.mx.eval(outputs)
+
+    drain = wait
+
+    def compilations(self) -> int:
+        return self.traced[0]
+
+    def context(self) -> contextlib.AbstractContextManager[Any]:
+        return self.mx.stream(self.mx.cpu)  # type: ignore[no-any-return]
+
+    def answer(self, out: Any) -> Answer:
+        wide = self.mx.float32
+        return _answer(
+            out, self.phase,
+            lambda x: np.array(x.astype(wide) if x.dtype == self.mx.bfloat16 else x).astype(np.float64),
+        )  # fmt: skip
+
+
+class TensorflowKernel:
+    """Eager, or tf.function. A function is called when it is traced: that is what is counted as a compilation."""
+
+    def __init__(self, spec: Spec, inputs: list[Any], targets: Any) -> None:
+        import tensorflow as tf
+
+        if spec.mode not in ("eager", "compile"):
+            raise CannotTimeError(f"TensorFlow has no mode {spec.mode}")
+        if spec.device == "cuda" and not tf.config.list_physical_devices("GPU"):
+            raise CannotTimeError("no cuda device is here")
+        self.tf, self.phase, self.device, self.traced = tf, spec.phase, spec.device, [0]
+        with self.context():
+            xs = [tf.constant(np.ascontiguousarray(x)) for x in inputs]
+            y = None if targets is None else tf.constant(targets)
+        call = bound(spec, tf.reduce_mean)
+
+        def compiled(program: Any) -> Any:
+            if spec.mode == "eager":
+                return program
+            return tf.function(counted(program, self.traced), autograph=False)
+
+        def slopes(tape: Any, value: Any, xs: Any) -> Any:
+            found = tape.gradient(value, xs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return [tf.convert_to_tensor(g) for g in found]
+
+        def forward(xs: Any, y: Any) -> Any:
+            return call(xs, y)
+
+        def both(xs: Any, y: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(xs)
+                value = call(xs, y)
+            return value, slopes(tape, value, xs)
+
+        if spec.phase == "backward":
+            with self.context(), tf.GradientTape(persistent=True) as tape:
+                tape.watch(xs)
+                value = compiled(forward)(xs, y)
+            self.call: Callable[[], Any] = lambda: slopes(tape, value, xs)
+        else:
+            program = compiled(forward if spec.phase == "forward" else both)
+            self.call = lambda: program(xs, y)
+
+    def wait(self, outputs: Any) -> None:
+        self.tf.test.experimental.sync_devices()
+
+    drain = wait
+
+    def compilations(self) -> int:
+        return self.traced[0]
+
+    def context(self) -> contextlib.AbstractContextManager[Any]:
+        return self.tf.device("GPU:0" if self.device == "cuda" else "CPU:0")  # type: ignore[no-any-return]
+
+    def answer(self, out: Any) -> Answer:
+        return _answer(out, self.phase, lambda x: np.asarray(x.numpy()).astype(np.float64))
+
+
+class PaddleKernel:
+    """Eager, on the CPU, where a call returns when it is done."""
+
+    def __init__(self, spec: Spec, inputs: list[Any], targets: Any) -> None:
+        import paddle
+
+        if spec.device != "cpu":
+            raise CannotTimeError("Paddle is timed on the CPU only")
+        if spec.mode != "eager":
+            raise CannotTimeError(f"Paddle has no mode {spec.mode} here")
+        self.phase, self.device = spec.phase, "cpu"
+
+        def array(x: Any, *, leaf: bool = False) -> Any:
+            return paddle.to_tensor(np.ascontiguousarray(x), place=paddle.CPUPlace(), stop_gradient=not leaf)
+
+        xs = [array(x, leaf=spec.phase != "forward") for x in inputs]
+        y = None if targets is None else array(targets)
+        call = bound(spec, paddle.mean)
+        if spec.phase == "backward":
+            value = call(xs, y)
+            self.call: Callable[[], Any] = lambda: paddle.grad([value], xs, retain_graph=True)
+        elif spec.phase == "both":
+
+            def both() -> Any:
+                value = call(xs, y)
+                return value, paddle.grad([value], xs)
+
+            self.call = both
+        else:
+            self.call = lambda: call(xs, y)
+
+    def wait(self, outputs: Any) -> None:
+        """Nothing is pending on the CPU."""
+
+    drain = wait
+
+    def compilations(self) -> int:
+        return 0
+
+    def context(self) -> contextlib.AbstractContextManager[Any]:
+        return contextlib.nullcontext()
+
+    def answer(self, out: Any) -> Answer:
+        return _answer(out, self.phase, lambda x: x.astype("float64").numpy())
+
+
+KERNELS: dict[str, Any] = {
+    "numpy": NumpyKernel, "torch": TorchKernel, "jax": JaxKernel, "mlx": MlxKernel, "tensorflow": TensorflowKernel,
+    "paddle": PaddleKernel,
+}  # fmt: skip
 _COMPILED: list[int] = [0]
 _LISTENING: list[bool] = []
 
@@ -250,6 +422,23 @@ def count_compilations() -> None:
 
     jax.monitoring.register_event_duration_secs_listener(heard)
     _LISTENING.append(True)
+
+
+def counted(program: Callable[..., Any], count: list[int]) -> Callable[..., Any]:
+    """A function that counts its calls: of one that is handed to a tracing compiler these are the compilations."""
+
+    def once(*arrays: Any) -> Any:
+        count[0] += 1
+        return program(*arrays)
+
+    return once
+
+
+def mlx_array(mx: Any, x: Any) -> Any:
+    """A copy of a NumPy array; bfloat16 and float64 keep their dtype."""
+    if x.dtype.name == "bfloat16":
+        return mx.array(x.astype(np.float32)).astype(mx.bfloat16)
+    return mx.array(x, dtype=mx.float64) if x.dtype == np.float64 else mx.array(x)
 
 
 def torch_array(torch: Any, x: Any) -> Any:

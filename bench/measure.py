@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -13,9 +14,9 @@ import numpy as np
 
 from hingeproof.backends.binding import argument_names, parameters
 from hingeproof.bench import surroundings
-from hingeproof.bench.cases import too_large
-from hingeproof.bench.check import Checked, WrongAnswerError, judge_strata, judge_timed, strata
-from hingeproof.bench.data import Data, laid_out, make
+from hingeproof.bench.cases import COMPILED, too_large, unset
+from hingeproof.bench.check import Checked, Strata, WrongAnswerError, handed, judge_strata, judge_timed, reason, strata
+from hingeproof.bench.data import Data, domain_of, laid_out, make
 from hingeproof.bench.kernel import KERNELS, Answer, Block, CannotTimeError, Spec, block, calibrate, first_call, quiet
 from hingeproof.bench.records import BenchPlan, Case, Timing
 from hingeproof.bench.selfcheck import distrust
@@ -24,6 +25,11 @@ from hingeproof.implementation import Implementation
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.oracle import Arithmetic
 
+# what compilers raise for a callable that branches on its data: PyTorch, JAX, TensorFlow
+REFUSALS = (
+    "Unsupported", "TracerBoolConversionError", "ConcretizationTypeError", "TracerArrayConversionError",
+    "OperatorNotAllowedInGraphError",
+)  # fmt: skip
 FROZEN = "max(0, 1 - y s) and its sum, float32, NumPy, buffers kept; version 1"
 
 
@@ -57,7 +63,7 @@ def spec_of(implementation: Implementation, case: Case, *, phase: str | None = N
     """How the case is called: the mean by the implementation where it offers one, else by the caller."""
     caller = reduction == "mean" and "mean" not in implementation.reductions
     asked = "none" if caller else reduction
-    batch = strata(implementation.loss, Arithmetic(FORMATS[case.dtype]), ())
+    batch = strata(Strata(implementation.loss, Arithmetic(FORMATS[case.dtype])))
     assert not callable(implementation.gradient)  # a timed subject is loaded by its name, in another process
     settings = parameters(implementation, batch, asked)
     gradient = implementation.gradient if isinstance(implementation.gradient, str) else None
@@ -81,7 +87,7 @@ def source_of(implementation: Implementation, expression: str) -> str:
 
 
 def asker(implementation: Implementation, case: Case) -> Callable[[Data, str, str], Answer]:
-    """One call of the implementation in the mode of the case, on other arrays."""
+    """One call of the implementation in the mode of the case, on other arrays, written as it takes them."""
 
     def ask(data: Data, phase: str, reduction: str) -> Answer:
         spec = spec_of(implementation, case, phase=phase, reduction=reduction)
@@ -108,27 +114,34 @@ def checked(case: Case, implementation: Implementation, data: Data, answer: Answ
 
 def time_case(case: Case, implementation: Implementation, plan: BenchPlan) -> Timing:
     """Time one case and judge its answer. Whatever goes wrong with the implementation is a row, not an exception."""
-    nothing = too_large(case, memory_of(case.device))
+    missing = unset(implementation, os.environ)
+    nothing = too_large(case, memory_of(case.device), implementation)
+    if missing:
+        nothing = f"needs a process that began with {missing}: hingeproof bench run starts one"
     if nothing:
         return row(case, status="not run", reason=nothing)
-    data = laid_out(make(case.loss, case.dtype, case.n, case.k, case.inside, seed=plan.seed), case.layout)
+    domain = domain_of(implementation)
+    data = make(case.loss, case.dtype, case.n, case.k, case.inside, seed=plan.seed, domain=domain)
+    data = laid_out(data, case.layout)
     try:
         return _timed(case, implementation, plan, data)
     except CannotTimeError as error:
         return row(case, status="not run", reason=str(error))
     except WrongAnswerError as error:
-        return row(case, status="invalid", reason=f"wrong answer: {error}")
+        return row(case, status="invalid", reason=reason(error, implementation, case.dtype))
     except NotImplementedError as error:
         return row(case, status="not run", reason=f"not implemented: {(str(error).splitlines() or [''])[0][:200]}")
     except Exception as error:  # an implementation may raise anything; what it raised is the row
         text = (str(error).strip().splitlines() or [""])[0][:200]
+        if case.mode in COMPILED and type(error).__name__ in REFUSALS:
+            return row(case, status="not run", reason=f"cannot be compiled as a whole: {text}")
         return row(case, status="crash", reason=f"raised {type(error).__name__}: {text}")
 
 
 def _timed(case: Case, implementation: Implementation, plan: BenchPlan, data: Data) -> Timing:
     make_kernel = KERNELS[case.framework]
-    spec = spec_of(implementation, case)
-    kernel = make_kernel(spec, data.inputs, data.targets)
+    spec, given = spec_of(implementation, case), handed(case, implementation, data)
+    kernel = make_kernel(spec, given.inputs, given.targets)
     with kernel.context():
         first, out = first_call(kernel)
         answer = kernel.answer(out)
@@ -136,8 +149,8 @@ def _timed(case: Case, implementation: Implementation, plan: BenchPlan, data: Da
         verdict = checked(case, implementation, data, answer)
         peak = peak_memory(kernel)
         if case.phase == "compile":
-            seconds = [first, *(_compile_again(make_kernel, spec, data, case) for _ in range(2))]
-            return _row(case, verdict, blocks=seconds, loops=1, first_call=first, peak_memory=peak)
+            seconds = [first, *(_compile_again(make_kernel, spec, given, case) for _ in range(2))]
+            return _row(case, implementation, verdict, blocks=seconds, loops=1, first_call=first, peak_memory=peak)
         first_call(kernel)  # PyTorch's check dropped what was compiled before it
         loops = 1 if case.cache == "cold" else calibrate(kernel, plan.block_seconds)
         frozen = FrozenKernel(min(max(case.n * case.k, 1 << 10), 1 << 24))
@@ -148,7 +161,8 @@ def _timed(case: Case, implementation: Implementation, plan: BenchPlan, data: Da
         return row(case, status="invalid", reason=trouble, blocks=[b.seconds for b in blocks], loops=loops)
     roof = copy_bandwidth(case.framework, case.device, case.threads)
     return _row(
-        case, verdict, blocks=[b.seconds for b in blocks], loops=loops, first_call=first, peak_memory=peak, roof=roof,
+        case, implementation, verdict, blocks=[b.seconds for b in blocks], loops=loops, first_call=first,
+        peak_memory=peak, roof=roof,
         reference_blocks=[b.seconds for b in beside], reference_loops=frozen_loops,
         timer="cuda events" if case.device == "cuda" and case.framework == "torch" else "perf_counter_ns",
     )  # fmt: skip
@@ -184,7 +198,7 @@ def row(case: Case, **fields: Any) -> Timing:
     return Timing(case=case.id, fields=case, **fields)
 
 
-def _row(case: Case, verdict: Checked, **fields: Any) -> Timing:
+def _row(case: Case, implementation: Implementation, verdict: Checked, **fields: Any) -> Timing:
     blocks, loops = fields["blocks"], fields["loops"]
     beside = fields.get("reference_blocks")
     ratio = None
@@ -193,9 +207,10 @@ def _row(case: Case, verdict: Checked, **fields: Any) -> Timing:
         ratio = statistics.median((b / loops) / (r / unit) for b, r in zip(blocks, beside, strict=True))
     return row(
         case, status="measured", seconds=statistics.median(blocks) / loops, ratio=ratio,
-        bytes=bytes_moved(case.loss, case.dtype, case.framework, case.n, case.k, case.phase),
+        bytes=bytes_moved(case.loss, case.dtype, case.framework, case.n, case.k, case.phase, implementation),
         flops=flops(case.loss, case.n, case.k, case.phase), checked_values=verdict.values,
         checked_gradients=verdict.gradients, worst_bound=verdict.worst, reduction_error=verdict.reduction_error,
+        note=f"called as {implementation.expression}" if implementation.expression else "",
         **fields,
     )  # fmt: skip
 
@@ -215,7 +230,7 @@ def memory_of(device: str) -> int:
 
 
 def peak_memory(kernel: Any) -> int | None:
-    """Bytes that one call adds at its peak: by the allocator on a device, by the resident set on the CPU."""
+    """Bytes that one call adds at its peak: by the allocator on a device and for MLX, else by the resident set."""
     if kernel.device == "cuda":
         if not hasattr(kernel, "torch"):
             stats = kernel.jax.devices("gpu")[0].memory_stats() or {}
@@ -224,6 +239,11 @@ def peak_memory(kernel: Any) -> int | None:
         kernel.torch.cuda.reset_peak_memory_stats()
         first_call(kernel)
         return int(kernel.torch.cuda.max_memory_allocated() - before)
+    if hasattr(kernel, "mx"):
+        before = kernel.mx.get_active_memory()
+        kernel.mx.reset_peak_memory()
+        first_call(kernel)
+        return int(kernel.mx.get_peak_memory() - before)
     try:
         Path("/proc/self/clear_refs").write_text("5")  # the peak of the resident set begins anew
         before = _status("VmRSS")
@@ -262,41 +282,91 @@ def flush(kernel: Any) -> None:
 def copy_bandwidth(framework: str, device: str, threads: int) -> float:
     """Bytes a second of a plain copy (read once, written once) that is four times the last level cache.
 
-    The roof of everything here: no loss does more arithmetic than a copy hides. JAX has no copy into a given buffer:
-    it negates one in place (donated), so that fresh pages are not part of it.
+    The roof of everything here: no loss does more arithmetic than a copy hides. JAX and MLX have no copy into a given
+    buffer: they negate one in place, so that fresh pages are not part of it. TensorFlow adds another to one in place.
     """
     size = 4 * surroundings.last_level_cache() // 4
     source = np.ones(size, np.float32)
-    if framework == "torch":
-        import torch
-
-        torch.set_num_threads(threads)
-        a = torch.from_numpy(source).to(device)
-        b = torch.empty_like(a)
-
-        def copy() -> Any:
-            b.copy_(a)
-            if device == "cuda":
-                torch.cuda.synchronize()
-    elif framework == "jax":
-        import jax
-
-        place = jax.devices({"cuda": "gpu"}.get(device, device))[0]
-        negate = jax.jit(lambda x: -x, donate_argnums=0)
-        kept = [jax.device_put(source, place)]
-
-        def copy() -> Any:
-            kept[0] = jax.block_until_ready(negate(kept[0]))
-    else:
-        target = np.empty_like(source)
-
-        def copy() -> Any:
-            np.copyto(target, source)
-
+    copy = _COPIES[framework](source, device, threads)
     copy()
     taken = []
     for _ in range(7):
         began = time.perf_counter_ns()
         copy()
         taken.append((time.perf_counter_ns() - began) / 1e9)
-    return 2 * source.nbytes / statistics.median(taken)
+    return TRANSFERS.get(framework, 2) * source.nbytes / statistics.median(taken)
+
+
+Copy = Callable[[], Any]
+TRANSFERS = {"tensorflow": 3}  # reads and writes of the array in one of its copies, where they are not two
+
+
+def _numpy_copy(source: Any, device: str, threads: int) -> Copy:
+    target = np.empty_like(source)
+    return lambda: np.copyto(target, source)
+
+
+def _torch_copy(source: Any, device: str, threads: int) -> Copy:
+    import torch
+
+    torch.set_num_threads(threads)
+    a = torch.from_numpy(source).to(device)
+    b = torch.empty_like(a)
+
+    def copy() -> None:
+        b.copy_(a)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return copy
+
+
+def _jax_copy(source: Any, device: str, threads: int) -> Copy:
+    import jax
+
+    negate = jax.jit(lambda x: -x, donate_argnums=0)
+    kept = [jax.device_put(source, jax.devices({"cuda": "gpu"}.get(device, device))[0])]
+
+    def copy() -> None:
+        kept[0] = jax.block_until_ready(negate(kept[0]))
+
+    return copy
+
+
+def _mlx_copy(source: Any, device: str, threads: int) -> Copy:
+    import mlx.core as mx
+
+    kept = [mx.array(source)]
+
+    def copy() -> None:
+        kept[0] = -kept[0]  # nobody else holds it, so that its buffer is used again
+        mx.eval(kept)
+
+    return copy
+
+
+def _tensorflow_copy(source: Any, device: str, threads: int) -> Copy:
+    import tensorflow as tf
+
+    with tf.device("GPU:0" if device == "cuda" else "CPU:0"):
+        a, one = tf.Variable(source), tf.constant(source)
+
+    def copy() -> None:
+        a.assign_add(one)
+        tf.test.experimental.sync_devices()
+
+    return copy
+
+
+def _paddle_copy(source: Any, device: str, threads: int) -> Copy:
+    import paddle
+
+    a = paddle.to_tensor(source, place=paddle.CPUPlace())
+    b = paddle.empty_like(a)
+    return lambda: paddle.assign(a, output=b)
+
+
+_COPIES: dict[str, Callable[[Any, str, int], Copy]] = {
+    "numpy": _numpy_copy, "torch": _torch_copy, "jax": _jax_copy, "mlx": _mlx_copy, "tensorflow": _tensorflow_copy,
+    "paddle": _paddle_copy,
+}  # fmt: skip

@@ -7,7 +7,8 @@ import select
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,10 @@ class Place:
     path: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
+    def having(self, more: Mapping[str, str]) -> Place:
+        """The same place with these variables set from the start."""
+        return replace(self, environment={**self.environment, **more}) if more else self
+
 
 class Shared:
     """A folder of shared memory for arrays; gone when it is closed."""
@@ -46,10 +51,10 @@ class Shared:
         self._count += 1
         return str(Path(self._folder.name) / f"{self._count}{ending}")
 
-    def put(self, data: Data) -> dict[str, Any]:
-        """What a side needs to map these arrays."""
+    def put(self, data: Data, inputs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+        """What a side needs to map these arrays; `inputs`: they are there already, in another side's labels."""
         targets = None if data.targets is None else self._array(data.targets)
-        return {"inputs": [self._array(x) for x in data.inputs], "targets": targets}
+        return {"inputs": inputs or [self._array(x) for x in data.inputs], "targets": targets}
 
     def _array(self, x: np.ndarray[Any, Any]) -> dict[str, Any]:
         path, name = self.path(".raw"), x.dtype.name

@@ -1,4 +1,4 @@
-"""`hingeproof bench run`: one worker a framework, one after the other, so that nothing of ours runs beside a timing."""
+"""`hingeproof bench run`: a worker for each framework and environment, in turn, so that none runs beside a timing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from hingeproof.bench.cases import cases
+from hingeproof.bench.cases import ONE_THREAD, Place, cases, places
 from hingeproof.bench.measure import row
 from hingeproof.bench.records import BenchInfo, BenchPlan, Case, Timing
 from hingeproof.bench.session import Session
 from hingeproof.environment import present
 from hingeproof.errors import FINDING, GOOD, INTERNAL, INTERRUPTED, INVALID, NOTHING, UsageError
-
-FRAMEWORKS = ("numpy", "torch", "jax")
 
 
 def worker_environment(threads: int, device: str = "cpu") -> dict[str, str]:
@@ -29,6 +27,7 @@ def worker_environment(threads: int, device: str = "cpu") -> dict[str, str]:
         **kept,
         **count,
         "NPROC": str(threads),  # the size of XLA's pools on the CPU
+        **{f"TF_NUM_{pool}OP_THREADS": str(threads) for pool in ("INTRA", "INTER")},
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *filter(None, [kept.get("PYTHONPATH")])]),
@@ -43,8 +42,8 @@ def execute(session: Session, info: BenchInfo) -> tuple[BenchInfo, int]:
         raise UsageError("pytest-benchmark is not installed: pip install 'hingeproof[bench]'")
     began, interrupted, broken = time.monotonic(), False, ""
     try:
-        for framework in FRAMEWORKS:
-            broken = broken or _framework(session, framework, info.plan)
+        for place in places(info.plan):
+            broken = broken or _place(session, place, info.plan)
     except KeyboardInterrupt:
         interrupted = True
     complete = not interrupted and not broken
@@ -60,18 +59,21 @@ def _with_seconds(info: BenchInfo, seconds: float) -> BenchInfo:
     return msgspec.structs.replace(info, seconds=round(info.seconds + seconds, 1))
 
 
-def _framework(session: Session, framework: str, plan: BenchPlan) -> str:
+def _place(session: Session, place: Place, plan: BenchPlan) -> str:
     """Start workers until nothing is left; a case that kills its worker is a row. Return what is wrong with us."""
-    left = session.todo(framework)
+    framework, more = place
+    environment = worker_environment(1 if framework in ONE_THREAD else plan.threads) | dict(more)
+    name = "-".join([framework, *(f"{n}={value}" for n, value in more)])
+    left = session.todo(framework, environment)
     while left:
-        code = _worker(session, framework, plan)
-        now = session.todo(framework)
+        code = _worker(session, framework, environment, name)
+        now = session.todo(framework, environment)
         culprit = session.culprit()
         if culprit is not None and (dead := _named(now, culprit)) is not None:
             session.append(row(dead, status="crash", reason=f"the worker died ({_how(code)})"))
-            now = session.todo(framework)
+            now = session.todo(framework, environment)
         if len(now) == len(left):
-            return f"the worker of {framework} ended with {code}: see {session.directory / f'{framework}.log'}"
+            return f"the worker of {name} ended with {code}: see {session.directory / f'{name}.log'}"
         left = now
     return ""
 
@@ -84,9 +86,9 @@ def _how(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _worker(session: Session, framework: str, plan: BenchPlan) -> int:
-    number = len(list((session.directory / "artifacts").glob(f"{framework}*.json")))
-    json = session.directory / "artifacts" / f"{framework}{f'-{number}' if number else ''}.json"
+def _worker(session: Session, framework: str, environment: Mapping[str, str], name: str) -> int:
+    number = len(list((session.directory / "artifacts").glob(f"{name}*.json")))
+    json = session.directory / "artifacts" / f"{name}{f'-{number}' if number else ''}.json"
     command = [
         *(sys.executable, "-m", "pytest", "-c", str(files("hingeproof") / "pytest.ini")),
         *("-o", "python_files=test_timing.py", "--capture=no"),
@@ -95,9 +97,8 @@ def _worker(session: Session, framework: str, plan: BenchPlan) -> int:
         *("--hingeproof-bench", str(session.directory.resolve()), "--hingeproof-bench-framework", framework),
         *("--benchmark-json", str(json), "-q", "--no-header", "--tb=short", "--color=no"),
     ]  # fmt: skip
-    threads = 1 if framework == "numpy" else plan.threads
-    with (session.directory / f"{framework}.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=worker_environment(threads))
+    with (session.directory / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             while process.poll() is None:
                 _say(session)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.bench.kernel import Block, block, count_compilations
+from hingeproof.bench.kernel import Block, block, count_compilations, counted
 from hingeproof.bench.records import SelfCheck
 
 SLACK = 5e-5  # seconds: what a drain of nothing may take on a busy machine
@@ -105,15 +105,44 @@ def _torch(device: str) -> tuple[_Planted, _Planted]:
     return late, _Planted(recompile, lambda kept: torch.cuda.synchronize(), counted)
 
 
+def _mlx(device: str) -> tuple[_Planted, _Planted]:
+    import mlx.core as mx
+
+    x, traced = mx.ones((700, 700)), [0]
+    mx.eval(x)
+
+    def heavy() -> Any:
+        a = x
+        for _ in range(8):
+            a = (a @ x) / 700
+        return a
+
+    return (
+        _Planted(heavy, mx.eval, _never),
+        _Planted(lambda: mx.compile(counted(lambda a: a + 1, traced))(x), mx.eval, lambda: traced[0]),
+    )
+
+
+def _tensorflow(device: str) -> tuple[_Planted, _Planted]:
+    import tensorflow as tf
+
+    x, traced = tf.ones(8), [0]
+
+    def recompile() -> Any:
+        return tf.function(counted(lambda a: a + 1, traced), autograph=False)(x)
+
+    return _sleeper(), _Planted(recompile, lambda kept: None, lambda: traced[0])
+
+
 def examine(framework: str, device: str = "cpu") -> SelfCheck:
     """Plant an un-synchronised timing and a compilation inside a round in the clock of one framework."""
-    plants = {"torch": _torch, "jax": _jax}.get(framework)
+    plants = {"torch": _torch, "jax": _jax, "mlx": _mlx, "tensorflow": _tensorflow}.get(framework)
     late, compiling = plants(device) if plants else (_sleeper(), _ticking())
     blocks = [block(late, 1) for _ in range(3)]
     rounds = [block(compiling, 2) for _ in range(2)]
     honest = _Planted(lambda: np.ones(4), lambda kept: None, _never)
     fine = not distrust([block(honest, 100) for _ in range(5)])
-    asynchronous = framework == "jax" or device == "cuda"
+    asynchronous = framework in ("jax", "mlx") or device == "cuda"
     return SelfCheck(
         framework=framework,
         unsynchronised=fine and "before the device was done" in distrust(blocks),

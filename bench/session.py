@@ -4,7 +4,7 @@ run.json            the plan and the environment; `complete` at the end
 rows.jsonl          rows as they are measured, one fsynced line each; sorted into records.jsonl at the end
 self_checks.jsonl   what each worker's clock detected
 inflight            the case being timed: it is the culprit when the worker dies
-artifacts/          pytest-benchmark's own JSON, one file a framework
+artifacts/          pytest-benchmark's own JSON, one file a worker
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from hingeproof.bench import surroundings
-from hingeproof.bench.cases import cases
+from hingeproof.bench.cases import cases, chosen, unset
 from hingeproof.bench.records import BENCH_SCHEMA_VERSION, BenchInfo, BenchPlan, Case, SelfCheck, Timing
 from hingeproof.errors import UsageError
 from hingeproof.journal import write
@@ -57,9 +58,14 @@ class Session:
         """The rows so far; half a line, left by a kill, is none."""
         return {row.case: row for row in lines(self.rows, Timing)}
 
-    def todo(self, framework: str | None = None) -> list[Case]:
-        done = self.done()
-        return [c for c in cases(self.info().plan) if c.id not in done and framework in (None, c.framework)]
+    def todo(self, framework: str | None = None, environment: Mapping[str, str] | None = None) -> list[Case]:
+        """The cases without a row; those of one framework that a process with these variables can time."""
+        done, plan = self.done(), self.info().plan
+        left = [c for c in cases(plan) if c.id not in done and framework in (None, c.framework)]
+        if environment is None:
+            return left
+        known = chosen(plan)
+        return [c for c in left if not unset(known[c.implementation], environment)]
 
     def starting(self, case: Case) -> None:
         self.inflight.write_text(case.id, encoding="utf-8")

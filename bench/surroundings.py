@@ -13,7 +13,10 @@ import msgspec
 from hingeproof.environment import cpus, processor, version
 
 # the versions that decide how fast compiled code is
-DECIDING = ("numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn", "ml_dtypes")
+DECIDING = (
+    "numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn", "ml_dtypes", "mlx", "keras", "torchmetrics", "jaxopt",
+    "river", "tensorflow-cpu", "paddlepaddle",
+)  # fmt: skip
 
 
 def comparable(threads: int) -> dict[str, str]:

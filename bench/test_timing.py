@@ -6,6 +6,7 @@ that advances by exactly what our clock measured, so its tables, JSON and compar
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One item a case that has no row yet."""
     if "case" in metafunc.fixturenames:
         config = metafunc.config
-        todo = session(config).todo(config.getoption("hingeproof_bench_framework"))
+        framework = config.getoption("hingeproof_bench_framework")
+        # without one this is `pytest bench`: a case that this process cannot time has a row that says so
+        todo = session(config).todo(framework, os.environ if framework else None)
         metafunc.parametrize("case", todo, ids=[c.id for c in todo])
 
 
@@ -69,6 +72,7 @@ def clocks(bench_run: Session) -> dict[tuple[str, str], SelfCheck]:
     return {}
 
 
+@pytest.mark.filterwarnings("default")  # what is timed may warn: that is no error here, whatever the configuration
 @pytest.mark.benchmark(timer=TIMER, warmup=False)
 def test_case(
     case: Case, benchmark: Any, bench_run: Session, clocks: dict[tuple[str, str], SelfCheck], pytestconfig: Any

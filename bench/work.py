@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hingeproof.implementation import Implementation
 from hingeproof.reference_impls.losses import LOSSES, Loss
 
 ITEM = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
@@ -19,15 +20,20 @@ STREAMING = (
 )
 
 
-def target_bytes(loss: Loss, dtype: str, framework: str, n: int, k: int) -> int:
-    """The labels as they are handed over: signs and real targets in the dtype of the scores, indices as integers."""
+def target_bytes(loss: Loss, dtype: str, framework: str, n: int, k: int, by: Implementation | None = None) -> int:
+    """The labels as they are handed over: signs and real targets in the dtype of the scores, indices as integers.
+
+    by: whose contract may write them otherwise (verify's `labelled` is what writes them).
+    """
     kind = loss.margins.targets
     if kind is None:
         return 0
-    if kind in ("sign", "real"):
-        return n * ITEM[dtype]
-    integer = 4 if framework == "jax" and dtype != "float64" else 8
-    return n * integer * (k if kind == "multilabel" else 1)
+    one_hot = by is not None and by.labels == "one_hot"
+    wanted = by.label_dtype if by is not None else None
+    if wanted is None and (kind in ("sign", "real") or one_hot):
+        wanted = "scores"
+    integer = 4 if wanted == "int32" or (framework == "jax" and dtype != "float64") else 8
+    return n * (ITEM[dtype] if wanted == "scores" else integer) * (k if kind == "multilabel" or one_hot else 1)
 
 
 def coordinates(loss: Loss, n: int, k: int) -> int:
@@ -35,7 +41,9 @@ def coordinates(loss: Loss, n: int, k: int) -> int:
     return len(loss.margins.inputs) * n * (k if loss.margins.row == "vector" else 1)
 
 
-def bytes_moved(name: str, dtype: str, framework: str, n: int, k: int, phase: str) -> int:
+def bytes_moved(
+    name: str, dtype: str, framework: str, n: int, k: int, phase: str, by: Implementation | None = None
+) -> int:
     """The least traffic: inputs and labels are read once, gradients are written once, the reduced value is nothing.
 
     `backward` alone reads the inputs again. An implementation with temporaries moves more: that is what the percentage
@@ -43,7 +51,7 @@ def bytes_moved(name: str, dtype: str, framework: str, n: int, k: int, phase: st
     """
     loss = LOSSES[name]
     scores = coordinates(loss, n, k) * ITEM[dtype]
-    read = scores + target_bytes(loss, dtype, framework, n, k)
+    read = scores + target_bytes(loss, dtype, framework, n, k, by)
     return read if phase == "forward" else read + scores
 
 
@@ -60,7 +68,16 @@ def flops(name: str, n: int, k: int, phase: str) -> int:
 
 
 def peak_bytes(
-    name: str, dtype: str, framework: str, n: int, k: int, phase: str, mode: str, *, streaming: bool = False
+    name: str,
+    dtype: str,
+    framework: str,
+    n: int,
+    k: int,
+    phase: str,
+    mode: str,
+    by: Implementation | None = None,
+    *,
+    streaming: bool = False,
 ) -> int:
     """An upper estimate of what is alive at once: inputs, temporaries of the formula, gradients.
 
@@ -71,5 +88,5 @@ def peak_bytes(
     size = coordinates(loss, n, k)
     margins = size * (k if loss.margins.name == "multilabel" and not streaming else 1)
     held = (6 if mode == "eager" else 2) + (0 if phase == "forward" else 2)
-    inputs = size * ITEM[dtype] + target_bytes(loss, dtype, framework, n, k)
+    inputs = size * ITEM[dtype] + target_bytes(loss, dtype, framework, n, k, by)
     return 2 * inputs + held * margins * max(ITEM[dtype], 4)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hingeproof.bench import data, kernel, measure, selfcheck
-from hingeproof.bench.cases import MODES, PROFILES, cases, parse_size, too_large
+from hingeproof.bench.cases import MODES, PROFILES, cases, parse_size, places, too_large
+from hingeproof.bench.check import handed
 from hingeproof.bench.kernel import Block, block
 from hingeproof.bench.records import BenchPlan, Case, Timing
-from hingeproof.bench.work import bytes_moved, flops, peak_bytes
+from hingeproof.bench.work import bytes_moved, flops, peak_bytes, target_bytes
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
-from hingeproof.implementation import Implementation
+from hingeproof.implementation import REFERENCES, Implementation
 from hingeproof.reference_impls import in_numpy
 from hingeproof.reference_impls.losses import LOSSES
 
@@ -43,8 +45,17 @@ def timed(implementation: str = "numpy.hinge", **fields: object) -> Timing:
 @pytest.mark.parametrize("profile", [p for p in PROFILES if p != "full"])
 def test_every_loss_and_framework_has_a_row(profile: str) -> None:
     found = cases(BenchPlan(profile=profile))
-    assert {(c.loss, c.framework) for c in found} == {(loss, f) for loss in LOSSES for f in MODES}
+    assert {(c.loss, c.framework) for c in found} >= {(loss, f) for loss in LOSSES for f in REFERENCES}
     assert len({c.id for c in found}) == len(found)
+
+
+def test_every_implementation_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hingeproof.bench import cases as module
+
+    monkeypatch.setattr(module, "missing_packages", lambda i: [])
+    assert {c.implementation for c in cases(BenchPlan())} == set(IMPLEMENTATIONS)
+    assert {f for f, _ in places(BenchPlan())} == set(MODES) == set(kernel.KERNELS)
+    assert ("torch", (("KERAS_BACKEND", "torch"),)) in places(BenchPlan())
 
 
 def test_the_full_table_has_every_axis() -> None:
@@ -131,11 +142,11 @@ def test_layouts_hold_the_same_numbers() -> None:
 # -- the clock -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("framework", MODES)
+@pytest.mark.parametrize("framework", [*REFERENCES, "mlx"])
 def test_the_clock_detects_what_is_planted(framework: str) -> None:
     found = selfcheck.examine(framework)
     assert found.passed
-    assert found.asynchronous == (framework == "jax")
+    assert found.asynchronous == (framework in ("jax", "mlx"))
 
 
 def test_honest_blocks_are_believed() -> None:
@@ -191,7 +202,14 @@ def test_a_recompilation_in_a_round_invalidates_it(framework: str, tmp_path: Pat
 
 
 def user(
-    tmp_path: Path, monkeypatch: object, text: str, *, framework: str = "numpy", phase: str = "forward"
+    tmp_path: Path,
+    monkeypatch: object,
+    text: str,
+    *,
+    framework: str = "numpy",
+    phase: str = "forward",
+    loss: str = "hinge",
+    **contract: object,
 ) -> tuple[Case, Implementation]:
     """A callable of a user's, and a case of it."""
     name = f"mine_{abs(hash(text))}"
@@ -199,9 +217,10 @@ def user(
     monkeypatch.syspath_prepend(tmp_path)  # type: ignore[attr-defined]
     sys.modules.pop(name, None)
     i = Implementation(
-        name=f"{name}:f", framework=framework, loss="hinge", target=f"{name}:f", reductions=("mean",), user=True
-    )
-    return case(i.name, framework=framework, phase=phase), i
+        name=f"{name}:f", framework=framework, loss=loss, target=f"{name}:f", reductions=("mean",), user=True,
+        **contract,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return case(i.name, framework=framework, phase=phase, loss=loss, k=1 if loss == "hinge" else 5), i
 
 
 def test_a_right_answer_of_a_user_is_measured(tmp_path: Path, monkeypatch: object) -> None:
@@ -299,8 +318,153 @@ def test_labels_of_jax_are_32_bits_wide() -> None:
     assert kernel.jax_labels(np.zeros(3, np.int64), "float64").dtype == np.int64
 
 
-def test_a_framework_without_a_clock_has_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hingeproof.bench import cases as module
+# -- labels, scales, domains and environments of contracts ----------------------------------------------------
 
-    monkeypatch.setattr(module, "missing_packages", lambda i: [])
-    assert {c.framework for c in cases(BenchPlan())} == set(MODES)
+
+NUMPY = "import numpy as np\ndef f(s, y):\n    "
+RIGHT_01 = "return np.maximum(1 - (2 * y - 1) * s, 0).mean()"
+RIGHT_ONE_HOT = (
+    "return np.maximum(0, 1 + np.where(y > 0, -np.inf, s).max(1) - np.where(y > 0, s, 0).sum(1)).mean(dtype=s.dtype)"
+)
+
+
+@pytest.mark.parametrize(
+    ("loss", "contract", "body", "wrong"),
+    [
+        ("hinge", {"labels": "01"}, RIGHT_01, ""),
+        ("hinge", {"labels": "01", "label_dtype": "int64"}, f"assert y.dtype == np.int64; {RIGHT_01}", ""),
+        ("hinge", {"labels": "01"}, "return np.maximum(1 - np.where(y == 0, 1, y) * s, 0).mean()", "the mean"),
+        ("hinge", {"labels": "ours"}, f"{RIGHT_01}  # given ±1", "the mean"),
+        ("hinge", {"scale": "1/2"}, "return np.maximum(1 - y * s, 0).mean() / 2", ""),
+        ("hinge", {"scale": "1/2"}, "return np.maximum(1 - y * s, 0).mean()", "the mean"),
+        # right in the domain alone, and asked for nothing else
+        ("hinge", {"domain": ("0", "1")}, "assert 0 <= s.min() <= s.max() <= 1; return (1 - y * s).mean()", ""),
+        ("crammer_singer", {"labels": "one_hot"}, RIGHT_ONE_HOT, ""),
+        ("crammer_singer", {"labels": "one_hot"}, f"{RIGHT_ONE_HOT} / 2", "the mean"),
+        ("crammer_singer", {"labels": "one_hot", "scale": "1/K"}, f"{RIGHT_ONE_HOT} / s.shape[1]", ""),
+        ("crammer_singer", {"labels": "one_hot", "scale": "1/K"}, f"{RIGHT_ONE_HOT} / 4", "the timed mean"),
+    ],
+)  # fmt: skip
+def test_a_contract_is_timed_and_judged(
+    tmp_path: Path, monkeypatch: object, loss: str, contract: dict[str, object], body: str, wrong: str
+) -> None:
+    fields, i = user(tmp_path, monkeypatch, NUMPY + body, loss=loss, **contract)
+    found = measure.time_case(fields, i, PLAN)
+    if wrong:
+        assert found.status == "invalid", body
+        assert found.reason.startswith(f"wrong answer: {wrong}")
+    else:
+        assert found.status == "measured", found.reason
+        assert found.checked_values >= 2
+
+
+@pytest.mark.parametrize("body", ["return -(2 * y - 1)", "return np.where(y == 0, -1.0, 1.0)"])
+def test_a_wrong_gradient_for_labels_of_a_contract_is_invalid(tmp_path: Path, monkeypatch: object, body: str) -> None:
+    """The slope where nothing costs, and the wrong sign."""
+    text = f"{NUMPY}{RIGHT_01}\ndef g(s, y, cotangent):\n    {body} * cotangent / len(s)\n"
+    found, i = user(tmp_path, monkeypatch, text, phase="both", labels="01")
+    i = replace(i, gradient=i.target.replace(":f", ":g"))
+    timed_row = measure.time_case(found, i, PLAN)
+    assert timed_row.status == "invalid"
+    assert "gradient" in timed_row.reason
+
+
+JAXOPT = pytest.mark.filterwarnings("ignore:JAXopt is no longer maintained:DeprecationWarning")
+
+
+@JAXOPT
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jaxopt.loss.binary_hinge_loss", "torchmetrics.binary_hinge_loss.squared", "torchmetrics.HingeLoss.binary",
+        "torchmetrics.multiclass_hinge_loss", "torchmetrics.multiclass_hinge_loss.one_vs_all",
+    ],
+)  # fmt: skip
+def test_implementations_with_contracts_are_measured(name: str) -> None:
+    found = timed(name, phase="both", inside=1.0)
+    assert found.status == "measured", found.reason
+    assert found.checked_gradients >= 10_000
+
+
+@pytest.mark.parametrize("name", ["river.optim.losses.Hinge", "sklearn.sgd.SquaredHinge"])
+def test_a_loss_of_one_dtype_is_timed_in_it(name: str) -> None:
+    assert {c.dtype for c in cases(BenchPlan(patterns=(name,)))} == {"float64"}
+    assert not cases(BenchPlan(patterns=(name,), dtypes=("float32",)))
+    found = timed(name, dtype="float64", phase="both")
+    assert found.status == "measured", found.reason
+    assert found.note.startswith("called as ")
+
+
+@pytest.mark.parametrize("phase", ["forward", "backward", "both"])
+@pytest.mark.parametrize("mode", ["eager", "compile"])
+def test_mlx_is_measured(phase: str, mode: str) -> None:
+    found = timed("mlx.nn.losses.hinge_loss", phase=phase, mode=mode)
+    assert found.status == "measured", found.reason
+    assert found.of_roof is not None
+
+
+def test_mlx_counts_what_it_traces() -> None:
+    import mlx.core as mx
+
+    spec = measure.spec_of(IMPLEMENTATIONS["mlx.spelled.hinge.relu"], case("mlx.spelled.hinge.relu", mode="compile"))
+    made = kernel.MlxKernel(spec, [np.ones(4, np.float32)], np.ones(4, np.float32))
+    assert made.compilations() == 0
+    kernel.first_call(made)
+    assert made.compilations() == 1
+    assert block(made, 3).compiled == 0
+    assert mx.default_device() == mx.cpu
+
+
+@JAXOPT
+def test_a_known_deviation_is_named() -> None:
+    found = timed("jaxopt.loss.multiclass_hinge_loss")
+    assert found.status == "invalid"
+    assert "the ledger knows deviations from infinity, masked_classes" in found.reason
+
+
+def test_a_process_that_began_otherwise_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    found = timed("keras.numpy.hinge")
+    assert found.status == "not run"
+    assert found.reason == "needs a process that began with KERAS_BACKEND=numpy: hingeproof bench run starts one"
+
+
+def test_an_expression_is_compiled() -> None:
+    found = timed("torch.spelled.hinge.relu", mode="compile")
+    assert found.status == "measured", found.reason
+
+
+def test_a_loss_that_cannot_be_compiled_says_so() -> None:
+    found = timed("torchmetrics.binary_hinge_loss", mode="inductor", inside=1.0)
+    assert found.status == "not run"
+    assert found.reason.startswith("cannot be compiled as a whole: ")
+
+
+def test_the_domain_is_kept_and_so_is_the_fraction_where_it_can_be() -> None:
+    keras, metrics = IMPLEMENTATIONS["keras.torch.CategoricalHinge"], IMPLEMENTATIONS["torchmetrics.BinaryHingeLoss"]
+    plan = BenchPlan(patterns=(keras.name, metrics.name), inside=(0.1, 0.5))
+    found = {(c.implementation, c.inside) for c in cases(plan)}
+    assert found == {(keras.name, 0.1), (keras.name, 0.5), (metrics.name, 1.0)}
+    for inside in (0.0, 0.1, 1.0):
+        drawn = data.make("crammer_singer", "float32", 4000, 6, inside, domain=data.domain_of(keras))
+        free = data.make("crammer_singer", "float32", 4000, 6, inside)
+        costs, as_many = (in_numpy.crammer_singer(*d.inputs, d.targets, reduction="none") > 0 for d in (drawn, free))
+        assert np.array_equal(costs, as_many)
+        assert drawn.inputs[0].min() >= 2**-7
+    for loss, width in (("hinge", 1), ("crammer_singer", 6), ("one_vs_rest_hinge", 6)):
+        drawn = data.make(loss, "float16", 4000, width, 0.5, domain=(0.0, 1.0))
+        assert 0 <= drawn.inputs[0].min() <= drawn.inputs[0].max() <= 1
+        costs = getattr(in_numpy, loss)(*drawn.inputs, drawn.targets, reduction="none") > 0
+        assert costs.mean() > 0.99
+
+
+@pytest.mark.parametrize("name", sorted(n for n, i in IMPLEMENTATIONS.items() if i.framework in REFERENCES))
+def test_bytes_are_those_of_the_labels_handed_over(name: str) -> None:
+    i = IMPLEMENTATIONS[name]
+    fields = case(name, dtype=i.dtypes[-1])
+    drawn = data.make(i.loss, fields.dtype, fields.n, fields.k, 0.5, domain=data.domain_of(i))
+    given = handed(fields, i, drawn).targets
+    if given is not None and i.framework == "jax":
+        given = kernel.jax_labels(given, fields.dtype)
+    size = target_bytes(LOSSES[i.loss], fields.dtype, i.framework, fields.n, fields.k, i)
+    assert size == (0 if given is None else given.nbytes)

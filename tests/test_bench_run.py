@@ -112,6 +112,33 @@ def test_a_case_that_kills_its_worker_is_a_row(
     assert found[600].reason == "the worker died (exit code 9)"
 
 
+def test_an_environment_has_a_worker_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    words = ["numpy.hinge", "keras.numpy.hinge", "--phase", "forward", "--size", "500", "--blocks", "3"]
+    assert run(["bench", "run", *words, "--out", str(tmp_path / "run")]) == 0
+    rows = read_rows(tmp_path / "run")
+    assert {r.fields.implementation: r.status for r in rows} == {
+        "numpy.hinge": "measured",
+        "keras.numpy.hinge": "measured",
+    }
+    artifacts = {p.name for p in (tmp_path / "run" / "artifacts").iterdir()}
+    assert artifacts == {"numpy.json", "numpy-KERAS_BACKEND=numpy.json"}
+
+
+def test_a_users_contract_is_held_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "coded.py").write_text(
+        "import numpy as np\ndef f(s, y):\n    return np.maximum(1 - (2 * y - 1) * s, 0).mean() / 2\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    words = ["coded:f", "--loss", "hinge", "--framework", "numpy", "--phase", "forward", "--size", "500"]
+    assert run(["bench", "run", *words, "--contract", "labels=01,scale=1/2", "--out", "right"]) == 0
+    assert run(["bench", "run", *words, "--contract", "labels=01", "--out", "wrong"]) == 4
+    assert run(["bench", "run", *words, "--contract", "labels=02"]) == 2
+    assert "no value is named '02'" in capsys.readouterr().err
+
+
 def test_a_wrong_answer_is_exit_code_4(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

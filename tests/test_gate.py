@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from hingeproof.bench import gate_power, gating, processes, sides
 from hingeproof.bench.data import Data, make
-from hingeproof.bench.gate import Gate, Limits, Samples, Subject, decide
+from hingeproof.bench.gate import Gate, Limits, Samples, Subject, _alike, decide
 from hingeproof.bench.gate_power import Trial
 from hingeproof.bench.kernel import Spec
 from hingeproof.bench.planted import _hinge
@@ -63,6 +64,7 @@ def test_nothing_is_guessed(text: str) -> None:
         (["--base", "impl:numpy.hinge", "--head", "rev:HEAD"], "impl: is compared with impl: only"),
         (["--base", "venv:/nowhere", "--head", "venv:/nowhere"], "does not exist"),
         (["--base", "impl:numpy.hinge", "--head", "impl:torch.ramp"], "compare the same loss"),
+        (["--base", "impl:numpy.hinge", "--head", "impl:torch.hinge"], "compares within a framework"),
         (["--base", "impl:numpy.*", "--head", "impl:numpy.hinge"], "give one by its full name"),
         (["--base", "impl:nope", "--head", "impl:numpy.hinge"], "no implementation matches"),
         (["numpy.hinge", "--base", "impl:numpy.hinge", "--head", "impl:numpy.hinge"], "leave the implementations out"),
@@ -222,6 +224,36 @@ def test_sides_are_interleaved_block_by_block(monkeypatch: pytest.MonkeyPatch) -
     assert all(len(set(r)) == 3 for r in rounds)
     assert len(set(told)) == 6  # fresh processes for the second pair
     assert len({tuple(map(sorted(set(r)).index, r)) for r in rounds}) > 1  # in random order
+
+
+def _both(base: str, head: str) -> Samples:
+    """Two implementations, measured in a set of processes."""
+    subject = Subject(CASE, IMPLEMENTATIONS[base], IMPLEMENTATIONS[head])
+    gate = Gate(*sides.prepare(f"impl:{base}", f"impl:{head}", 1), Limits(pairs=1, blocks=3, most_pairs=1))
+    (samples,) = gate.stage([subject]).values()
+    return samples
+
+
+def test_sides_with_other_labels_and_environments_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    samples = _both("numpy.hinge", "keras.numpy.hinge")
+    assert samples.invalid == ""
+    assert samples.count == 3
+    coded = replace(IMPLEMENTATIONS["river.optim.losses.Hinge"], dtypes=("float32",))
+    monkeypatch.setitem(IMPLEMENTATIONS, "river.optim.losses.Hinge", coded)
+    assert _both("numpy.hinge", "river.optim.losses.Hinge").invalid == ""
+
+
+def test_labels_that_are_misread_are_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
+    misread = replace(IMPLEMENTATIONS["numpy.hinge"], labels="01")  # 0 is no label of our reference
+    monkeypatch.setitem(IMPLEMENTATIONS, "misread", misread)
+    assert "= 0 is not in {-1, +1}" in _both("numpy.hinge", "misread").invalid
+
+
+def test_cases_are_grouped_by_their_environments() -> None:
+    names = ["keras.numpy.hinge", "numpy.hinge", "keras.numpy.Hinge"]
+    made = [Subject(CASE, IMPLEMENTATIONS[n], IMPLEMENTATIONS[n]) for n in names]
+    assert [[s.base.name for s in group] for group in _alike(made)] == [[names[0], names[2]], [names[1]]]
 
 
 def test_a_fast_wrong_answer_is_invalid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

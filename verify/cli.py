@@ -14,7 +14,7 @@ from hingeproof import __version__, reporting
 from hingeproof.bench.command import app as bench
 from hingeproof.bench.history.command import app as history
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, USAGE, UsageError
-from hingeproof.flags import Device, Framework, Json, Loss
+from hingeproof.flags import Contract, Device, Framework, Json, Loss
 from hingeproof.svm.command import app as svm
 
 app = typer.Typer(
@@ -88,13 +88,7 @@ def verify(
     reference: Annotated[
         bool | None, typer.Option("--reference/--no-reference", help="Only the reference implementations.")
     ] = None,
-    contract: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY=VALUE,…",
-            help="What your own callable promises: labels=01,kink=any,scale=1/K; strict: the references' whole policy.",
-        ),
-    ] = None,
+    contract: Contract = None,
     ledger: Annotated[
         str | None, typer.Option(metavar="FILE", help="Known deviations of your own [./hingeproof-deviations.toml].")
     ] = None,

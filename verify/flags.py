@@ -8,6 +8,13 @@ import typer
 
 Names = list[str] | None
 Loss = Annotated[Names, typer.Option(metavar="NAME,…", help="Losses [all].")]
-Framework = Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax [all installed].")]
+Framework = Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].")]
 Device = Annotated[Names, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Contract = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY=VALUE,…",
+        help="What your own callable promises: labels=01,kink=any,scale=1/K; strict: the references' whole policy.",
+    ),
+]
