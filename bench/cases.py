@@ -161,7 +161,7 @@ def too_large(case: Case, memory: int, by: Implementation | None = None) -> str:
         return f"memory: N·K = {case.n * case.k:.3g} is above {LARGEST:.0e}"
     peak = peak_bytes(
         case.loss, case.dtype, case.framework, case.n, case.k, case.phase, case.mode, by,
-        streaming=all(name in STREAMING for name in case.implementation.split(" / ")),
+        streaming=(case.implementation if by is None else by.name) in STREAMING,
     )  # fmt: skip
     if peak > memory / 2:
         return f"memory: about {peak / 2**30:.1f} GiB at the peak, more than half of {memory / 2**30:.1f} GiB"

@@ -111,7 +111,8 @@ def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Row]:
     ]
     subjects = {name: subject(*name) for name in names if name not in done}
     # three processes hold their arrays at once
-    large = {name: too_large(s.case, surroundings.memory() // 3) for name, s in subjects.items()}
+    third = surroundings.memory() // 3
+    large = {name: max(too_large(s.case, third, i) for i in (s.base, s.head)) for name, s in subjects.items()}
     # optax.losses.multiclass_hinge_loss answers NaN where a class is masked with −∞: judged on finite scores here
     gate = Gate(
         *prepare("impl:theirs", "impl:ours", 1), Limits(most_pairs=Limits().pairs), without=("masked", "not_finite")
