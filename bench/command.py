@@ -161,5 +161,5 @@ def gate(
     else:
         if not quiet:
             print(gating.table(rows))
-        print(gating.sentence(rows, *sides, session.directory))
+        print(gating.sentence(rows, *sides, session.info(), session.directory))
     raise typer.Exit(gate_code(rows, strict=strict))

@@ -13,10 +13,10 @@ from hingeproof.bench import asked
 from hingeproof.bench.cases import cases, chosen, too_large
 from hingeproof.bench.gate import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.measure import memory_of
-from hingeproof.bench.records import BenchPlan, Case, GateRow, PairRow, gate_code
+from hingeproof.bench.records import BenchInfo, BenchPlan, Case, GateRow, PairRow, between, gate_code
 from hingeproof.bench.session import Session
 from hingeproof.bench.show import columns
-from hingeproof.bench.sides import Side
+from hingeproof.bench.sides import Side, told
 from hingeproof.errors import UsageError
 from hingeproof.implementation import Implementation
 from hingeproof.journal import write
@@ -75,7 +75,9 @@ def execute(
     counted: bool = False,
 ) -> tuple[list[GateRow], int]:
     """Run the gate, write its records, and return them with the exit code (without --strict). counted: by callgrind."""
-    info = session.begin(plan, sys.argv[1:], kind="gate")
+    sides = {"base": told(base), "head": told(head)}
+    info = msgspec.structs.replace(session.begin(plan, sys.argv[1:], kind="gate"), sides=sides)
+    session.write_info(info)
     # three processes hold their arrays at once
     large = {
         s.case.id: max(too_large(s.case, memory_of(s.case.device) // 3, i) for i in (s.base, s.head)) for s in todo
@@ -155,7 +157,10 @@ def table(rows: Sequence[GateRow]) -> str:
     return columns(out)
 
 
-def sentence(rows: Sequence[GateRow], base: Side, head: Side, directory: Path) -> str:
+def sentence(rows: Sequence[GateRow], base: Side, head: Side, info: BenchInfo, directory: Path) -> str:
+    """What came of it, after what differs between the sides."""
     count = {v: sum(r.verdict == v for r in rows) for v in sorted({r.verdict for r in rows})}
     said = ", ".join(f"{n} {v}" for v, n in count.items()) or "nothing to compare"
-    return f"{head.text} against {base.text}: {said}\nrun: {directory}"
+    different = between(info.sides)
+    first = f"different: {different}\n" if different else ""
+    return f"{first}{head.text} against {base.text}: {said}\nrun: {directory}"

@@ -183,6 +183,8 @@ class TorchKernel:
     drain = wait
 
     def compilations(self) -> int:
+        if not hasattr(self.torch, "compile"):  # PyTorch 1
+            return 0
         counters = self.torch._dynamo.utils.counters
         return int(sum(counters["stats"].values()) + sum(counters["frames"].values()))
 
@@ -233,7 +235,9 @@ class JaxKernel:
         return _COMPILED[0]
 
     def context(self) -> contextlib.AbstractContextManager[Any]:
-        return self.jax.enable_x64(self.x64)  # type: ignore[no-any-return]
+        jax = self.jax
+        enable = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
+        return enable(self.x64)  # type: ignore[no-any-return]
 
     def answer(self, out: Any) -> Answer:
         return _answer(out, self.phase, lambda x: np.asarray(x).astype(np.float64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -197,3 +197,11 @@ class BenchInfo(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     self_checks: list[SelfCheck] = []
     cases: int = 0
+    sides: dict[str, dict[str, str]] = {}  # of a gate: what base and head had, versions and commit
+
+
+def between(sides: Mapping[str, Mapping[str, str]]) -> str:
+    """What differs between the sides of a gate and may explain what it found, or nothing."""
+    base, head = sides.get("base", {}), sides.get("head", {})
+    names = [n for n in sorted({*base, *head}) if base.get(n) != head.get(n)]
+    return ", ".join(f"{n} {base.get(n, 'none')} → {head.get(n, 'none')}" for n in names)

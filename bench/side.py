@@ -1,15 +1,17 @@
 """One side of the paired gate: a process that times blocks when it is told to. Run by path, in any environment.
 
-It reads JSON lines from standard input and answers each with one: `load` (arrays in shared memory, and how to call),
-`block`, `answer` (what the timed call gave, as .npz), `ask` (another call on other arrays). Nothing of hingeproof is
-imported but what the callable itself imports.
+It reads JSON lines from standard input and answers each with one: `versions` (of packages, as this environment has
+them), `load` (arrays in shared memory, and how to call), `block`, `answer` (what the timed call gave, as .npz), `ask`
+(another call on other arrays). Nothing of hingeproof is imported but what the callable itself imports.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,15 @@ class Side:
     def __init__(self) -> None:
         self.code = sibling("kernel")
         self.kernel: Any = None
+
+    def versions(self, request: dict[str, Any]) -> dict[str, Any]:
+        found = {"python": platform.python_version()}
+        for name in request["names"]:
+            try:
+                found[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        return {"versions": found}
 
     def made(self, request: dict[str, Any]) -> Any:
         spec = self.code.Spec(**request["spec"])

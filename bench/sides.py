@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from email.parser import Parser
 from pathlib import Path
 
-from hingeproof.bench.processes import Place
+from hingeproof.bench.processes import Place, Process, SideError
 from hingeproof.bench.running import worker_environment
+from hingeproof.bench.surroundings import DECIDING
 from hingeproof.environment import version
 from hingeproof.errors import UsageError
 
@@ -68,11 +69,22 @@ def _prepare(text: str, threads: int) -> Side:
         if not python.exists():
             raise UsageError(f"{text}: {python} does not exist: give the folder of a virtual environment")
         # its packages, not those that this hingeproof was found through
-        return Side(text, kind, Place(str(python.absolute()), environment=environment))
+        own = {**environment, "PYTHONPATH": str(Path.cwd())}
+        return Side(text, kind, Place(str(python.absolute()), environment=own))
     sha, folder, requires = build(value)
     path = os.pathsep.join([str(folder.resolve()), environment["PYTHONPATH"]])
     place = Place(environment={**environment, "PYTHONPATH": path})
     return Side(text, kind, place, inside=str(folder.resolve()), facts={"commit": sha, "requires": requires})
+
+
+def told(side: Side) -> dict[str, str]:
+    """What a side has: versions, and the commit of a revision. Raises: UsageError where no process starts there."""
+    try:
+        with Process(side.place) as process:
+            versions: dict[str, str] = process.do("versions", names=DECIDING)["versions"]
+    except SideError as error:
+        raise UsageError(f"{side.text} cannot be used: {error}") from None
+    return {**versions, **{n: v for n, v in side.facts.items() if n == "commit"}}
 
 
 def build(revision: str) -> tuple[str, Path, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from hingeproof.bench.records import GateRow, Timing, gate_code
+from hingeproof.bench.records import GateRow, Timing, between, gate_code
 from hingeproof.errors import FINDING, GOOD, NOTHING
 from hingeproof.figures import Figure
 from hingeproof.records import Pair, Record, RunInfo
@@ -149,7 +149,9 @@ def sentence(told: Told) -> str:
     if told.kind == "gate":
         counts = Counter(row.verdict for row in told.gates)
         sides = next((f"{row.base} → {row.head}: " for row in told.gates), "")
-        return f"{sides}{', '.join(f'{count:,} {verdict}' for verdict, count in sorted(counts.items())) or 'no case'}."
+        said = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(counts.items())) or "no case"
+        different = between(told.timed.sides) if told.timed is not None else ""
+        return f"{sides}{said}.{f' Different: {different}.' if different else ''}"
     count = sum(row.status == "measured" for row in told.timings)
     other = len(told.timings) - count
     begin = "" if told.timed is None or told.timed.complete else "The run is not complete; so far "

@@ -31,6 +31,7 @@ class Info(msgspec.Struct, frozen=True):
     complete: bool
     comparable: dict[str, str] = {}
     environment_hash: str = ""
+    sides: dict[str, dict[str, str]] = {}
 
 
 class Interval(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from hingeproof.bench.gate_power import Trial
 from hingeproof.bench.kernel import Spec
 from hingeproof.bench.planted import _hinge
 from hingeproof.bench.processes import Place, Process, Shared, SideError, answer, loading
-from hingeproof.bench.records import Case, gate_code
+from hingeproof.bench.records import Case, between, gate_code
 from hingeproof.cli import run
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
@@ -144,11 +144,33 @@ def test_a_revision_that_nobody_knows(repository: Path) -> None:
         sides.prepare("rev:four", "rev:one", 1)
 
 
-def test_a_virtual_environment_is_a_side(tmp_path: Path) -> None:
+def test_a_virtual_environment_is_a_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.setenv("PYTHONPATH", "/of/this/environment")
     side, _ = sides.prepare(f"venv:{tmp_path}", f"venv:{tmp_path}", 1)
     assert side.place.python == str(tmp_path / "bin" / "python")
+    assert side.place.environment["PYTHONPATH"] == str(Path.cwd())
+
+
+def test_what_sides_have_is_told_and_compared() -> None:
+    side, _ = sides.prepare("impl:numpy.hinge", "impl:numpy.hinge", 1)
+    assert sides.told(side)["numpy"] == np.__version__
+    base = {"python": "3.11.7", "jax": "0.7.2", "numpy": "2.3.5"}
+    assert between({"base": base, "head": base}) == ""
+    assert (
+        between({"base": base, "head": {"python": "3.11.7", "jax": "0.10.2"}})
+        == "jax 0.7.2 → 0.10.2, numpy 2.3.5 → none"
+    )
+
+
+def test_an_environment_that_cannot_start_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text("#!/bin/sh\necho ModuleNotFoundError: numpy >&2\nexit 1\n")
+    (tmp_path / "bin" / "python").chmod(0o755)
+    side, _ = sides.prepare(f"venv:{tmp_path}", f"venv:{tmp_path}", 1)
+    with pytest.raises(UsageError, match=r"venv:.* cannot be used: .*ModuleNotFoundError: numpy"):
+        sides.told(side)
 
 
 # -- processes -----------------------------------------------------------------------------------------------

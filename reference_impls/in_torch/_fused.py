@@ -16,7 +16,9 @@ from torch.autograd.function import once_differentiable
 
 # (inputs, targets, margin, what one unit of loss is worth, where gradients go) → losses (N,)
 Kernel = Callable[[Sequence[Tensor], Any, float, float, Sequence[Tensor]], Tensor]
-PART = 1 << 17  # scores in a part: half a megabyte in float32
+# Scores in a part: four megabytes in float32. So much a heap uses again and a last-level cache holds; a larger array is
+# fresh memory from the system, page by page. With smaller parts several threads wait for each other too often.
+PART = 1 << 20
 VARIANTS = 64  # of kernel, dtype, reduction and gradients that torch.compile may make; its default is 8
 
 
