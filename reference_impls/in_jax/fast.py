@@ -14,7 +14,7 @@ from jax import Array
 
 def _reduce(loss: Array, reduction: str) -> Array:
     if reduction == "mean":
-        return loss.sum() / loss.size
+        return loss.mean()
     if reduction == "sum":
         return loss.sum()
     if reduction == "none":
@@ -25,7 +25,7 @@ def _reduce(loss: Array, reduction: str) -> Array:
 @jax.custom_jvp  # type: ignore[untyped-decorator]
 def _relu(x: Array) -> Array:
     """max(0, x) with slope 0 at 0, and NaN for NaN."""
-    return jnp.maximum(x, 0)
+    return jnp.maximum(0, x)
 
 
 @_relu.defjvp  # type: ignore[untyped-decorator]
@@ -49,7 +49,7 @@ def hinge(scores: Array, targets: Array, *, margin: float = 1.0, reduction: str 
     Source: Vapnik 1995.
     """
     _same(scores, targets, jnp.shape(scores))
-    return _reduce(_relu(margin - targets * scores), reduction)
+    return _reduce(_relu(margin - scores * targets), reduction)
 
 
 def perceptron(scores: Array, targets: Array, *, reduction: str = "mean") -> Array:
@@ -61,7 +61,7 @@ def perceptron(scores: Array, targets: Array, *, reduction: str = "mean") -> Arr
     Source: Rosenblatt 1958.
     """
     _same(scores, targets, jnp.shape(scores))
-    return _reduce(_relu(-(targets * scores)), reduction)  # not (−y) s: −1 as uint8 is 255
+    return _reduce(_relu(-(scores * targets)), reduction)  # not (−y) s: −1 as uint8 is 255
 
 
 def crammer_singer(scores: Array, targets: Array, *, margin: float = 1.0, reduction: str = "mean") -> Array:

@@ -16,9 +16,9 @@ from torch.autograd.function import once_differentiable
 
 # (inputs, targets, margin, what one unit of loss is worth, where gradients go) → losses (N,)
 Kernel = Callable[[Sequence[Tensor], Any, float, float, Sequence[Tensor]], Tensor]
-# Scores in a part: four megabytes in float32. So much a heap uses again and a last-level cache holds; a larger array is
-# fresh memory from the system, page by page. With smaller parts several threads wait for each other too often.
-PART = 1 << 20
+# Scores in a part: half a megabyte in float32. So much a cache holds and the heap uses again; a large array is fresh
+# memory from the system, page by page. Threads have to wait for each other at each step: for them parts are larger.
+PART = 1 << 17
 VARIANTS = 64  # of kernel, dtype, reduction and gradients that torch.compile may make; its default is 8
 
 
@@ -85,7 +85,9 @@ def _walk(
     n, each = len(inputs[0]), reduction == "none"
     compiled = compiles(kernel, inputs[0])
     part = _compiled() if compiled else _part
-    step = max(1, n if compiled else PART // max(1, inputs[0][:1].numel()))
+    threads = torch.get_num_threads()
+    size = PART if threads == 1 else 2 * threads * PART
+    step = max(1, n if compiled else size // max(1, inputs[0][:1].numel()))
     unit = 1 / n if n and reduction == "mean" else 1.0
     gradients = tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for x in inputs) if wanted else ()
     losses = []
