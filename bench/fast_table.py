@@ -74,6 +74,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     ours_seconds: float | None = None
     theirs_seconds: float | None = None
     blocks: int = 0
+    decision: str = ""  # the gate's: theirs is the base
+    floor: float | None = None  # how far theirs is apart from itself
     reason: str = ""
     load: str = ""
 
@@ -136,12 +138,17 @@ def _row(gate: Gate, name: tuple[str, str, str], s: Subject, large: str, samples
     middle = {lane: median(x for p in samples.pairs for x in p[lane]) for lane in ("base", "head")}
     return msgspec.structs.replace(
         bare, ratio=1 + found.effect, low=1 + found.low, high=1 + found.high, ours_seconds=middle["head"],
-        theirs_seconds=middle["base"], blocks=samples.count,
+        theirs_seconds=middle["base"], blocks=samples.count, decision=found.decision, floor=found.floor,
     )  # fmt: skip
 
 
+SAYS = {
+    "improvement": "faster", "equivalent": "as fast", "regression": "we lose", "inconclusive": "no difference shown",
+}  # fmt: skip
+
+
 def table(rows: Sequence[Row]) -> str:
-    """Markdown. "we lose" where the whole interval is above 1."""
+    """Markdown. "we lose" is the gate's regression: the whole interval is above 2 % and above the noise floor."""
     out = [
         "| ours | theirs | phase | ours/theirs (99 % interval) | ours | theirs | |",
         "|---|---|---|---|---|---|---|",
@@ -150,10 +157,9 @@ def table(rows: Sequence[Row]) -> str:
         if r.ratio is None or r.low is None or r.high is None or not r.ours_seconds or not r.theirs_seconds:
             out.append(f"| `{r.ours}` | `{r.theirs}` | {r.phase} | {r.reason} | | | not measured |")
             continue
-        verdict = "faster" if r.high < 1 else "we lose" if r.low > 1 else "no difference shown"
         times = f"{1e3 * r.ours_seconds:.3g} ms | {1e3 * r.theirs_seconds:.3g} ms"
         interval = f"{r.ratio:.2f} ({r.low:.2f}–{r.high:.2f})"
-        out.append(f"| `{r.ours}` | `{r.theirs}` | {r.phase} | {interval} | {times} | {verdict} |")
+        out.append(f"| `{r.ours}` | `{r.theirs}` | {r.phase} | {interval} | {times} | {SAYS[r.decision]} |")
     return "\n".join(out)
 
 
