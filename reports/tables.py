@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from hingeproof.bench.records import GateRow, Timing
+from hingeproof.bench.records import Case, GateRow, Timing
 from hingeproof.records import Pair, RunInfo, Verdict
 from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
@@ -280,11 +280,13 @@ def _slower(d: Difference) -> Table:
 
 def timing_table(rows: Iterable[Timing]) -> Table:
     """Return one line a timed case: median, interval, share of the roof."""
+    rows = list(rows)
+    whats, common = _cases([row.fields for row in rows])
     return Table(
         key="timings",
-        title="Timings",
+        title=f"Timings{common}",
         head=("implementation", "case", "median", "99 % interval", "of the roof"),
-        lines=tuple(_timed(row) for row in rows),
+        lines=tuple(_timed(row, what) for row, what in zip(rows, whats, strict=True)),
     )
 
 
@@ -292,33 +294,48 @@ def gate_table(rows: Iterable[GateRow]) -> Table:
     """Return one line a case of the paired gate, regressions first."""
     order = ("regression", "invalid", "inconclusive")
     ranked = sorted(rows, key=lambda r: (order.index(r.verdict) if r.verdict in order else len(order), r.case))
+    whats, common = _cases([r.fields for r in ranked])
     return Table(
         key="gate",
-        title="Paired gate",
-        head=("case", "verdict", "change", "99 % interval", "noise floor", "reason"),
+        title=f"Paired gate{common}",
+        head=("implementation", "case", "verdict", "change", "99 % interval", "noise floor", "reason"),
         lines=tuple(
             Line(
                 (
-                    r.case, r.verdict, _percent(r.effect),
+                    r.case if r.fields is None else r.fields.implementation, what, r.verdict, _percent(r.effect),
                     "" if r.low is None or r.high is None else f"{_percent(r.low)} … {_percent(r.high)}",
                     "" if r.floor is None else f"{r.floor:.1%}", one_line(r.reason),
                 ),
                 "bad" if r.verdict in ("regression", "invalid") else "open" if r.verdict == "inconclusive" else "",
             )
-            for r in ranked
+            for r, what in zip(ranked, whats, strict=True)
         ),
         note="Base and head were run interleaved, in fresh processes; the noise floor is that of base against itself.",
     )  # fmt: skip
+
+
+def _cases(cases: Sequence[Case | None]) -> tuple[list[str], str]:
+    """Return what tells each case from the others, and what they all share as the end of a title."""
+    parts = [
+        () if c is None else
+        (
+            c.phase, c.mode, f"N={c.n:,}" + (f" K={c.k:,}" if c.k > 1 else ""), c.dtype, c.device,
+            f"{c.inside:g} inside", c.layout, c.cache, number(c.threads, "thread"),
+        )
+        for c in cases
+    ]  # fmt: skip
+    shared = {p for p in parts[0] if all(p in other for other in parts)} if parts else set()
+    whats = [", ".join(p for p in part if p not in shared) for part in parts]
+    common = ", ".join(p for p in parts[0] if p in shared) if shared else ""
+    return whats, f": {common}" if common else ""
 
 
 def _percent(change: float | None) -> str:
     return "" if change is None else f"{change * 100:+.1f} %"
 
 
-def _timed(row: Timing) -> Line:
+def _timed(row: Timing, what: str) -> Line:
     case = row.fields
-    size = f"N={case.n:,}" + (f" K={case.k:,}" if case.k > 1 else "")
-    what = f"{case.phase}, {size}, {case.dtype}, {case.device}, {case.mode}"
     found = interval(row.calls)
     if row.status != "measured" or found is None:
         return Line((case.implementation, what, row.status, one_line(row.reason), ""), "open")

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from tests.made import HOSTILE, STATEMENTS, WITNESS, everything, good, info, record, stored
 
+from hingeproof.bench.records import Case, GateRow
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
 from hingeproof.records import SCHEMA_VERSION, Record, RunInfo, UserImplementation, Verdict
 from hingeproof.reports import findings, junit, page, read, terminal
@@ -28,6 +29,7 @@ from hingeproof.reports.summary import (
     exit_code,
     summarise,
 )
+from hingeproof.reports.tables import gate_table
 from hingeproof.reports.text import names, number, shorten, visible
 
 
@@ -368,3 +370,20 @@ def test_reports_import_no_framework_and_no_engine() -> None:
 def test_the_summary_is_data(tmp_path: Path) -> None:
     summary = summarise(info(), [row for row in everything() if row.implementation != HOSTILE])
     assert msgspec.json.decode(msgspec.json.encode(summary), type=Summary) == summary
+
+
+def test_tables_of_timings_say_once_what_all_cases_share() -> None:
+    base = Case(
+        implementation="torch.hinge", loss="hinge", framework="torch", dtype="float32", n=1000, k=1, phase="forward",
+        mode="eager", device="cpu",
+    )  # fmt: skip
+    rows = [
+        GateRow(case=c.id, fields=c, base="a", head="b", verdict="equivalent")
+        for c in (base, msgspec.structs.replace(base, phase="both"))
+    ]
+    table = gate_table(rows)
+    assert [line.cells[:2] for line in table.lines] == [("torch.hinge", "both"), ("torch.hinge", "forward")]
+    assert table.title == "Paired gate: eager, N=1,000, float32, cpu, 0.5 inside, contiguous, warm, 1 thread"
+    older = GateRow(case="forward|torch.hinge", base="a", head="b", verdict="equivalent")  # without its fields
+    assert gate_table([older]).lines[0].cells[:2] == ("forward|torch.hinge", "")
+    assert gate_table([]).title == "Paired gate"
