@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hingeproof.bench.data import always_costly, domain_of
 from hingeproof.bench.records import BenchPlan, Case
-from hingeproof.bench.work import STREAMING, peak_bytes
+from hingeproof.bench.work import peak_bytes
 from hingeproof.errors import UsageError
 from hingeproof.implementation import Implementation
 from hingeproof.records import Plan
@@ -156,13 +156,10 @@ def _exists(case: Case, implementation: Implementation, *, first: bool) -> bool:
 
 
 def too_large(case: Case, memory: int, by: Implementation | None = None) -> str:
-    """Why the case is not run on a machine (or device) with so many bytes, or nothing. by: whose labels it is given."""
+    """Why the case is not run on a machine (or device) with so many bytes, or nothing. by: whose it is."""
     if case.n * case.k > LARGEST:
         return f"memory: N·K = {case.n * case.k:.3g} is above {LARGEST:.0e}"
-    peak = peak_bytes(
-        case.loss, case.dtype, case.framework, case.n, case.k, case.phase, case.mode, by,
-        streaming=(case.implementation if by is None else by.name) in STREAMING,
-    )  # fmt: skip
+    peak = peak_bytes(case.loss, case.dtype, case.framework, case.n, case.k, case.phase, case.mode, by)
     if peak > memory / 2:
         return f"memory: about {peak / 2**30:.1f} GiB at the peak, more than half of {memory / 2**30:.1f} GiB"
     return ""

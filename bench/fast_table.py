@@ -17,7 +17,6 @@ from statistics import median
 import msgspec
 
 from hingeproof.bench import surroundings
-from hingeproof.bench.cases import too_large
 from hingeproof.bench.gate import Gate, Limits, Samples, Subject
 from hingeproof.bench.records import Case
 from hingeproof.bench.session import lines
@@ -112,9 +111,7 @@ def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Row]:
         if ours.startswith(f"{framework}.") and (framework, phase) != ("numpy", "both")
     ]
     subjects = {name: subject(*name) for name in names if name not in done}
-    # three processes hold their arrays at once
-    third = surroundings.memory() // 3
-    large = {name: max(too_large(s.case, third, i) for i in (s.base, s.head)) for name, s in subjects.items()}
+    large = {name: s.too_large(surroundings.memory()) for name, s in subjects.items()}
     # optax.losses.multiclass_hinge_loss answers NaN where a class is masked with −∞: judged on finite scores here
     gate = Gate(
         *prepare("impl:theirs", "impl:ours", 1), Limits(most_pairs=Limits().pairs), without=("masked", "not_finite")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from hingeproof.bench.cases import too_large
 from hingeproof.bench.check import WrongAnswerError, handed, judge_strata, judge_timed, reason
 from hingeproof.bench.data import Data, domain_of, make
 from hingeproof.bench.kernel import Answer, Block
@@ -43,6 +44,10 @@ class Subject:
 
     def of(self, lane: str) -> Implementation:
         return self.head if lane == "head" else self.base
+
+    def too_large(self, memory: int) -> str:
+        """Why its three processes cannot hold their arrays at once in so many bytes, or nothing."""
+        return max(too_large(self.case, memory // 3, i) for i in (self.base, self.head))
 
     @property
     def environments(self) -> dict[str, Mapping[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from hingeproof.bench import asked
-from hingeproof.bench.cases import cases, chosen, too_large
+from hingeproof.bench.cases import cases, chosen
 from hingeproof.bench.gate import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.measure import memory_of
 from hingeproof.bench.records import BenchInfo, BenchPlan, Case, GateRow, PairRow, between, gate_code
@@ -75,13 +75,11 @@ def execute(
     counted: bool = False,
 ) -> tuple[list[GateRow], int]:
     """Run the gate, write its records, and return them with the exit code (without --strict). counted: by callgrind."""
-    sides = {"base": told(base), "head": told(head)}
+    found = told(base)
+    sides = {"base": found, "head": found if head.place == base.place else told(head)}
     info = msgspec.structs.replace(session.begin(plan, sys.argv[1:], kind="gate"), sides=sides)
     session.write_info(info)
-    # three processes hold their arrays at once
-    large = {
-        s.case.id: max(too_large(s.case, memory_of(s.case.device) // 3, i) for i in (s.base, s.head)) for s in todo
-    }
+    large = {s.case.id: s.too_large(memory_of(s.case.device)) for s in todo}
     fits = [s for s in todo if not large[s.case.id]]
     gate = Gate(base, head, limits, seed=plan.seed)
     if counted:

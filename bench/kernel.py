@@ -91,7 +91,22 @@ def bound(spec: Spec, mean: Callable[[Any], Any]) -> Callable[..., Any]:
     return call
 
 
-class NumpyKernel:
+class Synchronous:
+    """A call returns when it is done, and nothing is compiled."""
+
+    def wait(self, outputs: Any) -> None:
+        """Nothing is pending."""
+
+    drain = wait
+
+    def compilations(self) -> int:
+        return 0
+
+    def context(self) -> contextlib.AbstractContextManager[Any]:
+        return contextlib.nullcontext()
+
+
+class NumpyKernel(Synchronous):
     """NumPy has no autograd: `backward` is the sibling gradient function alone, `both` is it after the value."""
 
     def __init__(self, spec: Spec, inputs: list[Any], targets: Any) -> None:
@@ -119,17 +134,6 @@ class NumpyKernel:
             self.call = back
         else:
             self.call = lambda: (call(inputs, targets), back())
-
-    def wait(self, outputs: Any) -> None:
-        """Nothing is pending: NumPy returns when it is done."""
-
-    drain = wait
-
-    def compilations(self) -> int:
-        return 0
-
-    def context(self) -> contextlib.AbstractContextManager[Any]:
-        return contextlib.nullcontext()
 
     def answer(self, out: Any) -> Answer:
         return _answer(out, self.phase, lambda x: np.asarray(x, dtype=np.float64))
@@ -360,7 +364,7 @@ class TensorflowKernel:
         return _answer(out, self.phase, lambda x: np.asarray(x.numpy()).astype(np.float64))
 
 
-class PaddleKernel:
+class PaddleKernel(Synchronous):
     """Eager, on the CPU, where a call returns when it is done."""
 
     def __init__(self, spec: Spec, inputs: list[Any], targets: Any) -> None:
@@ -390,17 +394,6 @@ class PaddleKernel:
             self.call = both
         else:
             self.call = lambda: call(xs, y)
-
-    def wait(self, outputs: Any) -> None:
-        """Nothing is pending on the CPU."""
-
-    drain = wait
-
-    def compilations(self) -> int:
-        return 0
-
-    def context(self) -> contextlib.AbstractContextManager[Any]:
-        return contextlib.nullcontext()
 
     def answer(self, out: Any) -> Answer:
         return _answer(out, self.phase, lambda x: x.astype("float64").numpy())

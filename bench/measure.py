@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.backends.binding import argument_names, parameters
+from hingeproof.backends.binding import argument_names, parameters, source_of
 from hingeproof.bench import surroundings
 from hingeproof.bench.cases import COMPILED, too_large, unset
 from hingeproof.bench.check import Checked, Strata, WrongAnswerError, handed, judge_strata, judge_timed, reason, strata
@@ -73,17 +73,14 @@ def spec_of(implementation: Implementation, case: Case, *, phase: str | None = N
         framework=case.framework, target=implementation.target, style=implementation.style, settings=settings,
         targets_first=implementation.targets_first, caller_reduces=caller, gradient=gradient if named else None,
         phase=phase or ("both" if case.phase == "compile" else case.phase), mode=case.mode, device=case.device,
-        dtype=case.dtype, threads=case.threads, source=source_of(implementation, implementation.expression),
-        gradient_source=source_of(implementation, formula),
+        dtype=case.dtype, threads=case.threads, source=_source(implementation, implementation.expression),
+        gradient_source=_source(implementation, formula),
     )  # fmt: skip
 
 
-def source_of(implementation: Implementation, expression: str) -> str:
-    """An expression over our names as the text of a function of them; nothing for nothing."""
-    if not expression:
-        return ""
-    arguments = ", ".join(f"{n}=None" for n in argument_names(implementation))
-    return "\n".join([*implementation.imports, f"def call({arguments}):", f"    return {expression}"])
+def _source(implementation: Implementation, expression: str) -> str:
+    """The text of an expression of a contract; nothing for nothing."""
+    return source_of(expression, implementation.imports, argument_names(implementation)) if expression else ""
 
 
 def asker(implementation: Implementation, case: Case) -> Callable[[Data, str, str], Answer]:

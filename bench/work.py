@@ -76,8 +76,6 @@ def peak_bytes(
     phase: str,
     mode: str,
     by: Implementation | None = None,
-    *,
-    streaming: bool = False,
 ) -> int:
     """An upper estimate of what is alive at once: inputs, temporaries of the formula, gradients.
 
@@ -86,7 +84,8 @@ def peak_bytes(
     """
     loss = LOSSES[name]
     size = coordinates(loss, n, k)
-    margins = size * (k if loss.margins.name == "multilabel" and not streaming else 1)
+    streams = by is not None and by.name in STREAMING
+    margins = size * (k if loss.margins.name == "multilabel" and not streams else 1)
     held = (6 if mode == "eager" else 2) + (0 if phase == "forward" else 2)
     inputs = size * ITEM[dtype] + target_bytes(loss, dtype, framework, n, k, by)
     return 2 * inputs + held * margins * max(ITEM[dtype], 4)

@@ -52,12 +52,9 @@ class _Fused(torch.autograd.Function):
         # the first backward gives away what came with the value; one more, of a retained graph, computes it again
         gradients, ctx.gradients = ctx.gradients, ()
         gradients = gradients or _walk(kernel, inputs, targets, margin, reduction, True)[1]
-        if up.dim():
+        if up.dim() or up.is_cuda or up != 1:  # on a GPU looking at it would wait for the device
             for g in gradients:
                 g.mul_(up.reshape(up.shape + (1,) * (g.dim() - up.dim())))
-        elif up.is_cuda or up != 1:  # looking at it would wait for the device
-            for g in gradients:
-                g.mul_(up)
         return None, None, None, None, None, *gradients
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
@@ -28,11 +28,16 @@ def load(target: str) -> Any:
     return out
 
 
+def source_of(expression: str, imports: Iterable[str], names: Iterable[str]) -> str:
+    """An expression over our names as the text of a function `call` of them."""
+    arguments = ", ".join(f"{n}=None" for n in names)
+    return "\n".join([*imports, f"def call({arguments}):", f"    return {expression}"])
+
+
 @cache
 def written(expression: str, imports: tuple[str, ...], names: tuple[str, ...]) -> Any:
     """An expression over our names as a function of them, so that compilers can trace it."""
-    arguments = ", ".join(f"{n}=None" for n in names)
-    source = "\n".join([*imports, f"def call({arguments}):", f"    return {expression}"])
+    source = source_of(expression, imports, names)
     # torch.compile imports the module of a function's globals by its name, so there has to be one
     module = ModuleType(f"hingeproof.contracts.written_{zlib.crc32(source.encode()):08x}")
     sys.modules[module.__name__] = module
