@@ -16,13 +16,13 @@ from statistics import median
 
 import msgspec
 
-from hingeproof.bench import surroundings
-from hingeproof.bench.gate import Gate, Limits, Samples, Subject
-from hingeproof.bench.records import Case
-from hingeproof.bench.session import lines
-from hingeproof.bench.sides import prepare
+from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject
+from hingeproof.bench.gate.side import prepare
+from hingeproof.bench.timing import surroundings
+from hingeproof.bench.timing.session import lines
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
+from hingeproof.runs.timings import Case
 
 # (ours, theirs); eager for PyTorch and NumPy, jit for JAX
 PAIRS = (

@@ -22,13 +22,13 @@ from pathlib import Path
 
 import msgspec
 
-from hingeproof.bench import surroundings
-from hingeproof.bench.gate import Gate, Limits, Subject, decide
-from hingeproof.bench.records import Case
-from hingeproof.bench.session import lines
-from hingeproof.bench.sides import prepare
-from hingeproof.bench.statistics import clopper_pearson
-from hingeproof.implementation import Implementation
+from hingeproof.bench.gate.paired import Gate, Limits, Subject, decide
+from hingeproof.bench.gate.side import prepare
+from hingeproof.bench.gate.statistics import clopper_pearson
+from hingeproof.bench.timing import surroundings
+from hingeproof.bench.timing.session import lines
+from hingeproof.frameworks.implementation import Implementation
+from hingeproof.runs.timings import Case
 
 N = 100_000
 LEVEL = 0.01  # of Mann–Whitney's test, one-sided

@@ -19,12 +19,12 @@ import msgspec
 import numpy as np
 
 from hingeproof import svm
-from hingeproof.environment import versions
-from hingeproof.figures import Training
-from hingeproof.picture import clusters
-from hingeproof.svm.bounds import primal
+from hingeproof.evidence.picture import clusters
+from hingeproof.frameworks.environment import versions
+from hingeproof.runs.figures import Training
 from hingeproof.svm.exact import rational, rounded
 from hingeproof.svm.reading import bundled
+from hingeproof.svm.solver.bounds import primal
 
 SETS = (
     "iris:0-1", "iris:0-2", "iris:1-2", "breast_cancer", "breast_cancer:standardised", "digits:3-8", "digits:even-odd",

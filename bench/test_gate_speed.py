@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from hingeproof.engine import run_pass
-from hingeproof.records import Plan
-from hingeproof.reports.read import read
-from hingeproof.table import build
+from hingeproof.judge.engine import run_pass
+from hingeproof.plan.checks import build
+from hingeproof.runs.reader import read
+from hingeproof.runs.records import Plan
 
 PROFILES = {
     # at most 4 minutes on 2 cores is the aim of the first, 60 s that of `quick`

@@ -1,7 +1,7 @@
 """What proving an optimum adds to finding it, as ratios in one run. Nothing here asserts a time.
 
 certify_over_solve: seconds of exact arithmetic over seconds in CVXPY, of the same calls. The cost model of
-`hingeproof.svm.cost` was fitted to these cases; predicted_over_measured says how well it still holds.
+`hingeproof.svm.solver.cost` was fitted to these cases; predicted_over_measured says how well it still holds.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pytest
 from scipy import sparse
 
 from hingeproof import svm
-from hingeproof.svm import cost
-from hingeproof.svm.model import build
+from hingeproof.svm.problem import build
+from hingeproof.svm.solver import cost
 
 
 def overlapping(n: int, d: int, seed: int = 0) -> tuple[Any, Any]:

@@ -11,11 +11,11 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.curves import curve
+from hingeproof.evidence.curves import curve
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.reference_impls.losses import LOSSES, Loss, rational
-from hingeproof.reports import charts
+from hingeproof.reports.write import charts
 
 # A link to a file of the repository that is no page of the site: its name is shown instead.
 OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)\)")

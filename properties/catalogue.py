@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from hingeproof.properties import (  # noqa: F401  (importing a module enters its laws)
+from hingeproof.properties.law import LAWS as LAWS
+from hingeproof.properties.laws import (  # noqa: F401  (importing a module enters its laws)
     gradient,
     interface,
     modes,
     numerics,
-    optimality,
-    optimisers,
     reductions,
     relations,
     selection,
@@ -16,6 +15,6 @@ from hingeproof.properties import (  # noqa: F401  (importing a module enters it
     textbook,
     value,
 )
-from hingeproof.properties.law import LAWS as LAWS
+from hingeproof.properties.svm import optimality, optimisers  # noqa: F401
 
 GROUPS = ("value", "gradient", "symmetry", "relation", "reduction", "numerics", "interface", "modes", "textbook", "svm")

@@ -8,7 +8,6 @@ from typing import Literal
 import msgspec
 
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
-from hingeproof.records import Plan, Record, RunInfo, Verdict
 from hingeproof.reports.summary import (
     FINDINGS,
     FINDINGS_KEPT,
@@ -21,6 +20,7 @@ from hingeproof.reports.summary import (
     columns,
 )
 from hingeproof.reports.timings import Slower
+from hingeproof.runs.records import Plan, Record, RunInfo, Verdict
 
 Kind = Literal["newly_failing", "newly_passing", "still_failing", "new", "vanished", "not_judged", "otherwise"]
 KINDS: tuple[Kind, ...] = (

@@ -6,10 +6,10 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from hingeproof.records import Record, RunInfo, Tensor, Witness
-from hingeproof.reports.page import SIGNS, Page
 from hingeproof.reports.summary import Finding, Summary
 from hingeproof.reports.text import number, one_line
+from hingeproof.reports.write.page import SIGNS, Page
+from hingeproof.runs.records import Record, RunInfo, Tensor, Witness
 
 IN_FULL = 20
 ELEMENTS = 8  # of an array; the rest is in records.jsonl

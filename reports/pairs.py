@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hingeproof.records import Pair
-from hingeproof.reports.page import Page
-from hingeproof.reports.read import rows
 from hingeproof.reports.text import one_line, shorten
+from hingeproof.reports.write.page import Page
+from hingeproof.runs.reader import rows
+from hingeproof.runs.records import Pair
 
 MODES_SHOWN = 8
 NOTE = (

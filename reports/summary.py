@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
-from hingeproof.records import Record, RunInfo, Verdict
+from hingeproof.runs.records import Record, RunInfo, Verdict
 
 FINDINGS: tuple[Verdict, ...] = ("crash", "timeout", "fail", "stale")
 # A verdict on the implementation, one way or the other. `undecided` and `unsupported` are none.

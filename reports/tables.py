@@ -8,13 +8,13 @@ from typing import Literal
 
 import msgspec
 
-from hingeproof.bench.records import Case, GateRow, Timing
-from hingeproof.records import Pair, RunInfo, Verdict
 from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
 from hingeproof.reports.summary import FINDINGS, Selection, Shared, Summary
 from hingeproof.reports.text import names, number, one_line
 from hingeproof.reports.timings import interval, seconds
+from hingeproof.runs.records import Pair, RunInfo, Verdict
+from hingeproof.runs.timings import Case, GateRow, Timing
 
 State = Literal["", "bad", "good", "open"]
 REASON = 240  # characters of a reason: it may be a whole exception

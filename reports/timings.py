@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
-from hingeproof.bench.records import GateRow, Timing
-from hingeproof.reports.read import UnreadableRunError
+from hingeproof.runs.reader import UnreadableRunError
+from hingeproof.runs.timings import GateRow, Timing
 
 LEVEL = 0.99
 FLOOR = 0.05  # two runs one after the other differ by as much without any cause; the paired gate sees less

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hingeproof.records import SCHEMA_VERSION, Plan, Record, RunInfo, Tensor, Verdict, Witness
+from hingeproof.runs.records import SCHEMA_VERSION, Plan, Record, RunInfo, Tensor, Verdict, Witness
 
 HOSTILE = "evil:\x1b[31m[red]\x00<&\"'>]]>\ud800\u202e\r\n\tf"
 STATEMENTS = {"sub_gradient": "The gradient lies in the sub-differential, kink included."}

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hingeproof.bench import data, kernel, measure, selfcheck
-from hingeproof.bench.cases import MODES, PROFILES, cases, parse_size, places, too_large
-from hingeproof.bench.check import handed
-from hingeproof.bench.kernel import Block, block
-from hingeproof.bench.records import BenchPlan, Case, Timing
-from hingeproof.bench.work import bytes_moved, flops, peak_bytes, target_bytes
+from hingeproof.bench.timing import data, kernel, measure, selfcheck
+from hingeproof.bench.timing.case import MODES, PROFILES, cases, parse_size, places, too_large
+from hingeproof.bench.timing.check import handed
+from hingeproof.bench.timing.kernel import Block, block
+from hingeproof.bench.timing.work import bytes_moved, flops, peak_bytes, target_bytes
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
-from hingeproof.implementation import REFERENCES, Implementation
+from hingeproof.frameworks.implementation import REFERENCES, Implementation
 from hingeproof.reference_impls import in_numpy
 from hingeproof.reference_impls.losses import LOSSES
+from hingeproof.runs.timings import BenchPlan, Case, Timing
 
 PLAN = BenchPlan(blocks=3)
 
@@ -50,7 +50,7 @@ def test_every_loss_and_framework_has_a_row(profile: str) -> None:
 
 
 def test_every_implementation_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hingeproof.bench import cases as module
+    from hingeproof.bench.timing import case as module
 
     monkeypatch.setattr(module, "missing_packages", lambda i: [])
     assert {c.implementation for c in cases(BenchPlan())} == set(IMPLEMENTATIONS)

@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hingeproof.bench import running
-from hingeproof.bench.measure import row
-from hingeproof.bench.records import BenchPlan, Timing
-from hingeproof.bench.session import Session, read_info, read_rows
-from hingeproof.bench.show import seconds, sentence, table
-from hingeproof.bench.surroundings import comparable, hashed, volatile
-from hingeproof.cli import run
+from hingeproof.bench.timing import controller as running
+from hingeproof.bench.timing.measure import row
+from hingeproof.bench.timing.session import Session, read_info, read_rows
+from hingeproof.bench.timing.show import seconds, sentence, table
+from hingeproof.bench.timing.surroundings import comparable, hashed, volatile
+from hingeproof.commands.main import run
+from hingeproof.runs.timings import BenchPlan, Timing
 
 QUICK = ["bench", "run", "numpy.hinge", "--phase", "forward", "--blocks", "3"]
 
@@ -181,7 +181,7 @@ def test_dry_run_counts(capsys: pytest.CaptureFixture[str]) -> None:
 def test_codes_take_the_worst() -> None:
     def rows(*statuses: str) -> list[Timing]:
         plan = BenchPlan(patterns=("numpy.hinge",))
-        from hingeproof.bench.cases import cases
+        from hingeproof.bench.timing.case import cases
 
         return [row(cases(plan)[0], status=s) for s in statuses]
 

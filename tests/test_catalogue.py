@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from hingeproof import properties
-from hingeproof.backends import MODES
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.implementation import DTYPES, REFERENCES, every_parameter
+from hingeproof.frameworks import MODES
+from hingeproof.frameworks.implementation import DTYPES, REFERENCES, every_parameter
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of
@@ -169,15 +169,15 @@ def test_every_group_has_laws() -> None:
 
 def test_every_file_of_laws_is_in_the_catalogue() -> None:
     """A file that is not imported there has laws that nobody judges."""
-    files = {p.stem for p in FOLDER.glob("*.py") if re.search(r"^@law\(", p.read_text(encoding="utf-8"), re.MULTILINE)}
+    files = {p.stem for p in FOLDER.rglob("*.py") if re.search(r"^@law\(", p.read_text(encoding="utf-8"), re.MULTILINE)}
     assert {law.judge.__module__.rpartition(".")[2] for law in LAWS.values()} == files
     assert len(LAWS) == sum(
-        len(re.findall(r"^@law\(", p.read_text(encoding="utf-8"), re.MULTILINE)) for p in FOLDER.glob("*.py")
+        len(re.findall(r"^@law\(", p.read_text(encoding="utf-8"), re.MULTILINE)) for p in FOLDER.rglob("*.py")
     )
 
 
 def test_no_law_asks_which_loss_it_has_but_where_it_must() -> None:
     """style.md: an exception to a rule is a field with a reason beside it."""
     asks = re.compile(r"\.name\s*(==|!=|in\b|not in\b)|\[[\w.]*loss\.name\]")
-    places = {path.name for path in FOLDER.glob("*.py") if asks.search(path.read_text(encoding="utf-8"))}
+    places = {path.name for path in FOLDER.rglob("*.py") if asks.search(path.read_text(encoding="utf-8"))}
     assert places == set(NAMED)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hingeproof.cli import run
+from hingeproof.commands.main import run
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {

@@ -12,14 +12,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from hingeproof import __version__, cli
+from hingeproof import __version__
+from hingeproof.commands import main as cli
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
-from hingeproof.options import Options, configured, options, plan, split
-from hingeproof.preflight import Question, look
+from hingeproof.plan.options import Options, configured, options, plan, split
+from hingeproof.plan.preflight import Question, look
 from hingeproof.properties.catalogue import LAWS
-from hingeproof.records import Plan
 from hingeproof.reference_impls.losses import LOSSES
+from hingeproof.runs.records import Plan
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def hide(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
 # -- light and quick ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", ["hingeproof.cli", "hingeproof.plugin"])
+@pytest.mark.parametrize("module", ["hingeproof.commands.main", "hingeproof.plugin"])
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     code = (
         f"import sys, {module}; "
@@ -49,7 +50,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
 
 def test_help_imports_no_framework() -> None:
     code = (
-        "import sys; from hingeproof.cli import run; run(['verify', '--help']); "
+        "import sys; from hingeproof.commands.main import run; run(['verify', '--help']); "
         "print(sorted({'torch', 'jax', 'numpy', 'hypothesis', 'flint'} & set(sys.modules)))"
     )
     out = subprocess.check_output([sys.executable, "-c", code], text=True)
@@ -59,7 +60,8 @@ def test_help_imports_no_framework() -> None:
 
 def test_listing_and_planning_import_no_framework() -> None:
     code = (
-        "import sys; from hingeproof.cli import run; run(['list', 'implementations']); run(['verify', '--dry-run']); "
+        "import sys; from hingeproof.commands.main import run; "
+        "run(['list', 'implementations']); run(['verify', '--dry-run']); "
         "print(sorted({'torch', 'jax', 'sklearn', 'optax'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()[-1] == "[]"
@@ -92,7 +94,7 @@ def test_every_law_is_explained(law: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     hide(monkeypatch, "jax")
-    monkeypatch.setattr("hingeproof.doctor.QUESTIONS", {"numpy": "print('cpu')", "jax": "", "torch": "1 / 0"})
+    monkeypatch.setattr("hingeproof.commands.doctor.QUESTIONS", {"numpy": "print('cpu')", "jax": "", "torch": "1 / 0"})
     assert cli.run(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "✓ numpy" in out
@@ -156,7 +158,7 @@ def test_unknown_law_and_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_internal_error_is_70_and_names_its_log(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hingeproof.tables.show", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("hingeproof.commands.list.show", lambda *_, **__: 1 / 0)
     assert cli.run(["list", "laws"]) == 70
     err = capsys.readouterr().err
     assert err.startswith("hingeproof: internal error: ZeroDivisionError")

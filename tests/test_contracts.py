@@ -7,14 +7,14 @@ import pytest
 from flint import fmpq
 
 from hingeproof import conformance
-from hingeproof.backends.binding import argument_names, written
-from hingeproof.contract_keys import parse
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.contracts import torch as torch_rows
 from hingeproof.errors import UsageError
+from hingeproof.frameworks.binding import argument_names, written
+from hingeproof.ledger.versions import within
+from hingeproof.plan.contract_keys import parse
 from hingeproof.properties.case import rational_function
 from hingeproof.reference_impls.losses import LOSSES
-from hingeproof.versions import within
 
 OTHERS = [i for i in IMPLEMENTATIONS.values() if not i.reference]
 ELSEWHERE = ("tensorflow", "paddle")  # in environments of their own
@@ -172,7 +172,7 @@ def test_mistakes(loss: str, f, more: dict[str, str], said: str) -> None:
 
 
 def test_every_framework_of_a_row_is_known() -> None:
-    from hingeproof.backends import MODES
+    from hingeproof.frameworks import MODES
 
     assert {i.framework for i in IMPLEMENTATIONS.values()} <= set(MODES)
     assert {i.loss for i in IMPLEMENTATIONS.values()} == set(LOSSES)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hingeproof.cli import run
+from hingeproof.commands.main import run
 
 WHOLE = Path(__file__).parent / "runs" / "torch2.13"
 FILES = ("run.json", "records.jsonl", "figures.jsonl", "pairs.jsonl")

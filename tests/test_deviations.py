@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hingeproof import cli
+from hingeproof.commands import main as cli
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.deviations import as_toml, kind_of, overdue, read, shipped
+from hingeproof.ledger.deviations import as_toml, kind_of, overdue, read, shipped
 from hingeproof.properties.catalogue import LAWS
-from hingeproof.records import Deviation, Record
-from hingeproof.reports.read import read as read_run
+from hingeproof.runs.reader import read as read_run
+from hingeproof.runs.records import Deviation, Record
 
 WRONG = """
 import numpy as np

@@ -14,11 +14,12 @@ import msgspec
 import pytest
 from tests.made import STATEMENTS, WITNESS, good, info, record, stored
 
-from hingeproof.bench.records import Case, Status, Timing
-from hingeproof.cli import run
-from hingeproof.records import Record, RunInfo, Verdict
-from hingeproof.reports import compare, junit, markdown, tables, timings
+from hingeproof.commands.main import run
+from hingeproof.reports import compare, tables, timings
 from hingeproof.reports.compare import Difference
+from hingeproof.reports.write import junit, markdown
+from hingeproof.runs.records import Record, RunInfo, Verdict
+from hingeproof.runs.timings import Case, Status, Timing
 
 VERDICTS: tuple[Verdict, ...] = ("pass", "fail", "known", "stale", "unsupported", "crash", "timeout", "undecided")
 WORSE = {"fail", "crash", "timeout", "stale"}

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from hingeproof import engine
-from hingeproof.records import Plan, Record
-from hingeproof.table import PROFILES, build
+from hingeproof.judge import engine
+from hingeproof.plan.checks import PROFILES, build
+from hingeproof.runs.records import Plan, Record
 
 
 def judged(**fields: tuple[str, ...]) -> list[Record]:

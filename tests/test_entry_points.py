@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROW = """
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 IMPLEMENTATIONS = (
     Implementation(
         name="shipping.hinge", framework="numpy", loss="hinge", target="shipping.code:hinge", reductions=("none",),

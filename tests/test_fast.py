@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from hingeproof.contracts import fast
-from hingeproof.engine import run_pass
-from hingeproof.records import Plan
+from hingeproof.judge.engine import run_pass
+from hingeproof.plan.checks import build
 from hingeproof.reference_impls.in_jax import fast as in_jax
 from hingeproof.reference_impls.in_torch import _fused
 from hingeproof.reference_impls.in_torch import fast as in_torch
-from hingeproof.table import build
+from hingeproof.runs.records import Plan
 
 
 @pytest.mark.parametrize("name", [i.name for i in fast.IMPLEMENTATIONS])

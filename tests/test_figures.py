@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 from tests.made import good, info, stored
 
-from hingeproof import drawing
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.curves import curves
-from hingeproof.envelope import applies, envelope, label_of, measured, scores, truth
-from hingeproof.figures import AT_MOST, COLUMNS, Curve, Figure, History, Line, Moment, SvmPicture, Training
-from hingeproof.journal import Journal
-from hingeproof.records import Plan
+from hingeproof.evidence.curves import curves
+from hingeproof.evidence.envelope import applies, envelope, label_of, measured, scores, truth
 from hingeproof.reference_impls.losses import LOSSES
-from hingeproof.reports import charts, load, pictures, site
-from hingeproof.reports.svg import Scale
+from hingeproof.reports import model as load
 from hingeproof.reports.text import visible
+from hingeproof.reports.write import charts, pictures, site
+from hingeproof.reports.write.svg import Scale
+from hingeproof.run import drawing
+from hingeproof.runs.figures import AT_MOST, COLUMNS, Curve, Figure, History, Line, Moment, SvmPicture, Training
+from hingeproof.runs.journal import Journal
+from hingeproof.runs.records import Plan
 
 NAMES = [i.name for i in IMPLEMENTATIONS.values() if i.reference and i.framework == "numpy" and applies(i)]
 ALL = list(curves(LOSSES))
@@ -131,7 +132,7 @@ def test_a_run_gets_its_figures_and_keeps_those_that_laws_wrote(tmp_path: Path) 
 
 
 def test_an_implementation_that_dies_only_lacks_its_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hingeproof.records import UserImplementation
+    from hingeproof.runs.records import UserImplementation
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dies.py").write_text("import os\ndef f(scores, targets):\n    os._exit(3)\n")
@@ -252,7 +253,7 @@ def test_names_that_differ_get_files_that_differ() -> None:
 
 
 def test_the_picture_of_the_textbooks_example_is_the_certified_optimum() -> None:
-    from hingeproof.picture import clusters, picture
+    from hingeproof.evidence.picture import clusters, picture
 
     made = picture()
     X, y = clusters()

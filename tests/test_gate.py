@@ -11,18 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hingeproof.bench import gate_power, gating, processes, sides
-from hingeproof.bench.data import Data, make
-from hingeproof.bench.gate import Gate, Limits, Samples, Subject, _alike, decide
+from hingeproof.bench import gate_power
+from hingeproof.bench.gate import controller as gating
+from hingeproof.bench.gate import processes
+from hingeproof.bench.gate import side as sides
+from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, _alike, decide
+from hingeproof.bench.gate.processes import Place, Process, Shared, SideError, answer, loading
 from hingeproof.bench.gate_power import Trial
-from hingeproof.bench.kernel import Spec
 from hingeproof.bench.planted import _hinge
-from hingeproof.bench.processes import Place, Process, Shared, SideError, answer, loading
-from hingeproof.bench.records import Case, between, gate_code
-from hingeproof.cli import run
+from hingeproof.bench.timing.data import Data, make
+from hingeproof.bench.timing.kernel import Spec
+from hingeproof.commands.main import run
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
 from hingeproof.reference_impls.in_numpy import hinge
+from hingeproof.runs.timings import Case, between, gate_code
 
 NUMPY = Spec(
     "numpy", "hingeproof.reference_impls.in_numpy:hinge", "function", {"reduction": "mean"}, False, False, None,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hingeproof.bench.statistics import (
+from hingeproof.bench.gate.statistics import (
     Estimate,
     benjamini_hochberg,
     clopper_pearson,

@@ -30,13 +30,13 @@ from hingeproof.bench.history import series, storing
 from hingeproof.bench.history.changes import change_points, rises
 from hingeproof.bench.history.database import History, metadata, runs, timings
 from hingeproof.bench.history.storing import Entry
-from hingeproof.bench.measure import row
-from hingeproof.bench.records import BenchPlan
-from hingeproof.bench.session import Session
-from hingeproof.cli import run
+from hingeproof.bench.timing.measure import row
+from hingeproof.bench.timing.session import Session
+from hingeproof.commands.main import run
 from hingeproof.errors import UsageError
-from hingeproof.journal import Journal
-from hingeproof.records import Plan, Record, RunInfo
+from hingeproof.runs.journal import Journal
+from hingeproof.runs.records import Plan, Record, RunInfo
+from hingeproof.runs.timings import BenchPlan
 
 
 def entry(number: int, ratio: float, *, environment: str = "one", name: str = "case") -> Entry:

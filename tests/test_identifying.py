@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hingeproof import cli
+from hingeproof.commands import main as cli
 
 BOXES = """
 import numpy as np

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from hingeproof.bench import instructions
-from hingeproof.bench.data import make
-from hingeproof.bench.gate import Subject
+from hingeproof.bench.gate import instructions
+from hingeproof.bench.gate.paired import Subject
+from hingeproof.bench.gate.processes import Place, Shared, SideError, loading
+from hingeproof.bench.gate.side import prepare
 from hingeproof.bench.gate_power import implementation
-from hingeproof.bench.measure import spec_of
-from hingeproof.bench.processes import Place, Shared, SideError, loading
-from hingeproof.bench.records import Case
-from hingeproof.bench.sides import prepare
-from hingeproof.cli import run
+from hingeproof.bench.timing.data import make
+from hingeproof.bench.timing.measure import spec_of
+from hingeproof.commands.main import run
 from hingeproof.errors import UsageError
+from hingeproof.runs.timings import Case
 
 CASE = Case(
     implementation="hingeproof.bench.planted", loss="hinge", framework="numpy", dtype="float32", n=50_000, k=1,

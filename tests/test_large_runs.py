@@ -12,12 +12,12 @@ import msgspec
 import pytest
 from tests.made import WITNESS, record, stored
 
-from hingeproof.records import Record
+from hingeproof.runs.records import Record
 
 # VmHWM, not getrusage: that keeps across exec what the test's own process held when it forked
 PROBE = """
 import json, sys, time
-from hingeproof.cli import run
+from hingeproof.commands.main import run
 began = time.process_time()
 code = run(sys.argv[1:])
 (peak,) = (int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))

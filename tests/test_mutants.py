@@ -14,7 +14,7 @@ import pytest
 from tests.mutants.table import LEGAL, ROWS, Legal, Row
 
 from hingeproof.properties.catalogue import LAWS
-from hingeproof.records import Record
+from hingeproof.runs.records import Record
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 600

@@ -46,7 +46,7 @@ def test_the_installed_package_is_this_one() -> None:
     assert version("hingeproof") == CONFIG["project"]["version"]
     assert importlib.import_module("hingeproof").__version__ == CONFIG["project"]["version"]
     (script,) = entry_points(group="console_scripts", name="hingeproof")
-    assert script.value == "hingeproof.cli:main"
+    assert script.value == "hingeproof.commands.main:main"
     assert not [e for e in entry_points(group="pytest11") if e.value.startswith("hingeproof")]
 
 

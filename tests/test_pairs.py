@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.engine import run_pass
-from hingeproof.pairing import pairs
-from hingeproof.points import Answers, points
-from hingeproof.records import Plan
+from hingeproof.evidence.pairs import pairs
+from hingeproof.evidence.points import Answers, points
+from hingeproof.judge.engine import run_pass
+from hingeproof.plan.checks import build
 from hingeproof.reports import pairs as report
-from hingeproof.table import build
+from hingeproof.runs.records import Plan
 
 
 def answers(*names: str, modes: tuple[str, ...] = ("eager",), dtype: str = "float32") -> list[Answers]:

@@ -11,7 +11,7 @@ from tests.made import good, info, record, stored
 from hingeproof.bench.history import figures
 from hingeproof.bench.history.database import History
 from hingeproof.bench.history.storing import annotate, of_run, store
-from hingeproof.cli import run
+from hingeproof.commands.main import run
 
 
 def at(directory: Path, day: int, *, ulp: float, failing: bool = False) -> Path:

@@ -16,11 +16,12 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 from tests.made import HOSTILE, STATEMENTS, WITNESS, everything, good, info, record, stored
 
-from hingeproof.cli import run
-from hingeproof.records import Record, RunInfo, Tensor
-from hingeproof.reports import annotations, badge, html, junit, load, markdown, sarif
-from hingeproof.reports.load import Told
+from hingeproof.commands.main import run
+from hingeproof.reports import model as load
+from hingeproof.reports.model import Told
 from hingeproof.reports.summary import FINDINGS_KEPT, summarise
+from hingeproof.reports.write import annotations, badge, html, junit, markdown, sarif
+from hingeproof.runs.records import Record, RunInfo, Tensor
 
 SCRIPT = "</style></title></script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 SARIF = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0.json").read_text(encoding="utf-8"))

@@ -17,10 +17,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from tests.made import HOSTILE, STATEMENTS, WITNESS, everything, good, info, record, stored
 
-from hingeproof.bench.records import Case, GateRow
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
-from hingeproof.records import SCHEMA_VERSION, Record, RunInfo, UserImplementation, Verdict
-from hingeproof.reports import findings, junit, page, read, terminal
+from hingeproof.reports import findings
 from hingeproof.reports.summary import (
     FINDINGS,
     NOT_RUN,
@@ -31,6 +29,10 @@ from hingeproof.reports.summary import (
 )
 from hingeproof.reports.tables import gate_table
 from hingeproof.reports.text import names, number, shorten, visible
+from hingeproof.reports.write import junit, page, terminal
+from hingeproof.runs import reader as read
+from hingeproof.runs.records import SCHEMA_VERSION, Record, RunInfo, UserImplementation, Verdict
+from hingeproof.runs.timings import Case, GateRow
 
 
 def rendered(records: list[Record], about: RunInfo | None = None, **console: Any) -> str:
@@ -358,10 +360,10 @@ def test_a_newer_schema_is_refused_and_the_previous_one_read(tmp_path: Path) -> 
 
 def test_reports_import_no_framework_and_no_engine() -> None:
     code = (
-        "import sys, hingeproof.reports.terminal, hingeproof.reports.junit, hingeproof.reports.load\n"
+        "import sys, hingeproof.reports.write.terminal, hingeproof.reports.write.junit, hingeproof.reports.model\n"
         "found = {'torch', 'jax', 'numpy', 'scipy', 'hypothesis', 'flint', 'pytest', 'pytest_benchmark'}\n"
         "found &= set(sys.modules)\n"
-        "found |= {m for m in sys.modules if m.startswith(('hingeproof.properties', 'hingeproof.engine'))}\n"
+        "found |= {m for m in sys.modules if m.startswith(('hingeproof.properties', 'hingeproof.judge.engine'))}\n"
         "assert not found, found\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env={**os.environ, "PYTHONPATH": ""})

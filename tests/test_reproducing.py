@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hingeproof import cli
-from hingeproof.reports.read import read as read_run
+from hingeproof.commands import main as cli
+from hingeproof.runs.reader import read as read_run
 
 WRONG = """
 import torch

@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from hingeproof.journal import Journal, Part, Tail, Tries
-from hingeproof.records import Record, RunInfo
-from hingeproof.reports.read import Run, read
+from hingeproof.runs.journal import Journal, Part, Tail, Tries
+from hingeproof.runs.reader import Run, read
+from hingeproof.runs.records import Record, RunInfo
 
 MINE = """
 import ctypes, os, signal, sys, time
@@ -400,10 +400,10 @@ def test_pytest_alone_collects_the_laws_from_any_folder(folder: Path, extra: tup
 
 STAND_IN = """
 import sys, types
-engine = types.ModuleType("hingeproof.engine")
+engine = types.ModuleType("hingeproof.judge.engine")
 
 def run_pass(checks, plan, about_to_try, **_):
-    from hingeproof.verdicts import unjudged
+    from hingeproof.judge.unjudged import unjudged
     about_to_try({"x": 1})
     yield unjudged(checks[0], plan, verdict="pass", reason="")
     if checks[0].dtype == "float64":
@@ -412,7 +412,7 @@ def run_pass(checks, plan, about_to_try, **_):
         yield unjudged(check, plan, verdict="pass", reason="")
 
 engine.run_pass = run_pass
-sys.modules["hingeproof.engine"] = engine
+sys.modules["hingeproof.judge.engine"] = engine
 """
 
 

@@ -20,7 +20,7 @@ import pytest
 from hingeproof import svm
 from hingeproof.svm import checker
 from hingeproof.svm.checker import Rejected, read, write
-from hingeproof.svm.model import LOSSES
+from hingeproof.svm.problem import LOSSES
 from hingeproof.svm.reading import bundled
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,9 +45,9 @@ def made(case: str) -> tuple[dict[str, Any], Any, Any]:
         X, y = data("hinge")
         return svm.solve(X, y, hard=True, bias="none").certificate(), X, y
     if case == "interval":
-        from hingeproof.svm.bounds import interval
-        from hingeproof.svm.model import build
-        from hingeproof.svm.oracle import guesses
+        from hingeproof.svm.problem import build
+        from hingeproof.svm.solver.bounds import interval
+        from hingeproof.svm.solver.oracle import guesses
         from hingeproof.svm.solving import bounded
 
         X, y = data("hinge")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hingeproof.cli import run
+from hingeproof.commands.main import run
 from hingeproof.svm.reading import bundled
 
 CSV = "a,b,y\n0,0,no\n1,0.5,no\n3,1,yes\n4,2,yes\n1.5,3,yes\n2,1,no\n"

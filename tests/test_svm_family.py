@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from hingeproof.properties.optima import KINDS, NotOptimalError, losses, objective, problem, prove
+from hingeproof.properties.svm.optima import KINDS, NotOptimalError, losses, objective, problem, prove
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.phi import Phi
 from hingeproof.svm.exact import rounded
 from hingeproof.svm.family import model, ramps, solve
-from hingeproof.svm.oracle import guesses
+from hingeproof.svm.solver.oracle import guesses
 
 ZERO = fmpq(0)
 

@@ -11,11 +11,11 @@ import pytest
 from scipy import sparse
 
 from hingeproof import svm
-from hingeproof.svm import cost, limits
-from hingeproof.svm.first_order import candidate
-from hingeproof.svm.lemke import OutOfTimeError
-from hingeproof.svm.model import Model, build
-from hingeproof.svm.polish import polish
+from hingeproof.svm.problem import Model, build
+from hingeproof.svm.solver import cost, limits
+from hingeproof.svm.solver.first_order import candidate
+from hingeproof.svm.solver.lemke import OutOfTimeError
+from hingeproof.svm.solver.polish import polish
 
 
 def made(n: int, d: int, loss: str = "hinge", bias: str = "free", thin: bool = False) -> Model:
@@ -102,7 +102,7 @@ def test_groups_have_no_first_order_candidate() -> None:
 
 
 def test_sparse_intervals_are_those_of_the_dense_problem() -> None:
-    from hingeproof.svm.bounds import interval
+    from hingeproof.svm.solver.bounds import interval
 
     thin = made(50, 4, thin=True)
     dense = build(

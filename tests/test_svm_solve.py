@@ -16,9 +16,9 @@ from flint import fmpq
 from hingeproof import svm
 from hingeproof.errors import UsageError
 from hingeproof.svm import checker
-from hingeproof.svm.lemke import lemke
-from hingeproof.svm.model import BIASES, LOSSES
+from hingeproof.svm.problem import BIASES, LOSSES
 from hingeproof.svm.reading import bundled
+from hingeproof.svm.solver.lemke import lemke
 
 HERE = Path(__file__).parent
 
@@ -152,9 +152,9 @@ def _proved(problem: dict[str, Any]) -> svm.Result:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_interval_holds_the_optimum(loss: str) -> None:
-    from hingeproof.svm.bounds import interval
-    from hingeproof.svm.model import build
-    from hingeproof.svm.oracle import guesses
+    from hingeproof.svm.problem import build
+    from hingeproof.svm.solver.bounds import interval
+    from hingeproof.svm.solver.oracle import guesses
 
     X, y = bundled("sklearn:iris" if loss in ("weston_watkins", "crammer_singer") else "sklearn:iris:1-2")
     exact = svm.solve(X, y, loss=loss, bias="free").objective
@@ -183,9 +183,9 @@ def test_nonnegative_combination_of_a_small_complementarity_problem() -> None:
 
 
 def test_the_complete_fallback_alone() -> None:
-    from hingeproof.svm.conditions import verify
-    from hingeproof.svm.fallback import subproblem
-    from hingeproof.svm.model import Point, build
+    from hingeproof.svm.problem import Point, build
+    from hingeproof.svm.solver.conditions import verify
+    from hingeproof.svm.solver.fallback import subproblem
 
     rng = np.random.default_rng(3)
     X, y = rng.integers(-2, 3, (14, 2)).astype(float), np.arange(14) % 2
@@ -267,7 +267,7 @@ def test_what_is_no_problem_is_said(X: Any, y: Any, how: dict[str, Any], message
 
 
 def test_parameters_are_decimals() -> None:
-    from hingeproof.svm.model import decimal
+    from hingeproof.svm.problem import decimal
 
     assert decimal("C", 0.1) == decimal("C", "0.1") == decimal("C", Fraction(1, 10)) == fmpq(1, 10)
 
@@ -275,5 +275,5 @@ def test_parameters_are_decimals() -> None:
 def test_the_package_imports_no_solver() -> None:
     import subprocess
 
-    code = "import hingeproof.svm.command, sys; assert not {'numpy', 'cvxpy', 'flint'} & set(sys.modules)"
+    code = "import hingeproof.commands.svm, sys; assert not {'numpy', 'cvxpy', 'flint'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

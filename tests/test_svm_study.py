@@ -11,9 +11,9 @@ import pytest
 
 from hingeproof import svm
 from hingeproof.bench import svm_study as study
-from hingeproof.cli import run
-from hingeproof.figures import AT_MOST, Figure, Training
-from hingeproof.records import Record
+from hingeproof.commands.main import run
+from hingeproof.runs.figures import AT_MOST, Figure, Training
+from hingeproof.runs.records import Record
 
 RESULTS = Path(__file__).resolve().parents[1] / "bench" / "results"
 
@@ -83,10 +83,10 @@ def test_a_training_run_leaves_its_curve_and_its_row(tmp_path: Path, capsys: pyt
 
 
 def test_what_is_not_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hingeproof.engine import run_pass
-    from hingeproof.properties import optimisers
-    from hingeproof.records import Plan
-    from hingeproof.table import build
+    from hingeproof.judge.engine import run_pass
+    from hingeproof.plan.checks import build
+    from hingeproof.properties.svm import optimisers
+    from hingeproof.runs.records import Plan
 
     monkeypatch.setattr(optimisers, "STEPS", 20)
     plan = Plan(patterns=("numpy.hinge",), dtypes=("float64",), modes=("eager",), laws=("training",), profile="quick")
@@ -96,8 +96,8 @@ def test_what_is_not_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_cvxpy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hingeproof import table
     from hingeproof.contracts import IMPLEMENTATIONS
+    from hingeproof.plan import checks as table
     from hingeproof.properties.catalogue import LAWS
 
     monkeypatch.setattr(table, "_SOLVES", False)

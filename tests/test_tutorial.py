@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hingeproof.cli import run
+from hingeproof.commands.main import run
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hingeproof.cli import run
-from hingeproof.reports import load, tables
+from hingeproof.commands.main import run
+from hingeproof.reports import model as load
+from hingeproof.reports import tables
 from hingeproof.reports.compare import Difference
 
 RUNS = Path(__file__).parent / "runs"

@@ -1,5 +1,5 @@
 """`python -m hingeproof` is `hingeproof`."""
 
-from hingeproof.cli import main
+from hingeproof.commands.main import main
 
 main()

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from hingeproof.journal import Journal
-from hingeproof.passes import Verdicts
-from hingeproof.records import Check, Plan
+from hingeproof.run.worker import Verdicts
+from hingeproof.runs.journal import Journal
+from hingeproof.runs.records import Check, Plan
 
 _VERDICTS = pytest.StashKey[Verdicts]()
 
@@ -66,7 +66,7 @@ def _verdicts(config: pytest.Config) -> Verdicts:
             journal = Journal(Path(directory))
             config.stash[_VERDICTS] = Verdicts(journal.info().plan, journal, worker)
         else:
-            from hingeproof.deviations import shipped
+            from hingeproof.ledger.deviations import shipped
 
             plan = Plan(
                 patterns=tuple(p for text in config.getoption("hingeproof_select") for p in text.split(",") if p),
@@ -114,7 +114,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Hand out passes; xdist's own scheduler for groups waits for ever after some crashes, and see there."""
     if config.getvalue("dist") != "loadgroup":
         return None
-    from hingeproof.scheduling import PassScheduling
+    from hingeproof.run.scheduling import PassScheduling
 
     return PassScheduling(config, log)
 

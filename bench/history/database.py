@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from hingeproof.environment import present
 from hingeproof.errors import UsageError
+from hingeproof.frameworks.environment import present
 
 if not present("sqlalchemy") or not present("alembic"):
     raise UsageError("the history needs SQLAlchemy and Alembic: pip install 'hingeproof[history]'")

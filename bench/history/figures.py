@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hingeproof import figures
 from hingeproof.bench.history.database import History
 from hingeproof.bench.history.series import Point, Series, every
+from hingeproof.runs import figures
 
 
 def of(history: History) -> list[figures.History]:

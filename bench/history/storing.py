@@ -14,8 +14,8 @@ import msgspec
 import sqlalchemy as sa
 
 from hingeproof.bench.history.database import History, accuracy, notes, runs, timings
-from hingeproof.bench.session import read_info, read_rows
-from hingeproof.bench.surroundings import hashed
+from hingeproof.bench.timing.session import read_info, read_rows
+from hingeproof.bench.timing.surroundings import hashed
 from hingeproof.errors import UsageError
 
 FAILING = ("fail", "crash", "timeout", "stale")
@@ -76,7 +76,7 @@ def _timing_run(directory: Path) -> Entry:
 
 
 def _verification_run(directory: Path) -> Entry:
-    from hingeproof.reports.read import UnreadableRunError, read
+    from hingeproof.runs.reader import UnreadableRunError, read
 
     try:
         run = read(directory)

@@ -12,11 +12,11 @@ from tests.browser.conftest import Opened, violations
 from tests.made import WITNESS, everything, good, record, stored
 from tests.test_diff import bench_run, timing
 
-from hingeproof.cli import run
-from hingeproof.curves import curves
-from hingeproof.figures import COLUMNS, History, Line, Moment, SvmPicture, Training, UlpError
-from hingeproof.records import Record
+from hingeproof.commands.main import run
+from hingeproof.evidence.curves import curves
 from hingeproof.reference_impls.losses import LOSSES
+from hingeproof.runs.figures import COLUMNS, History, Line, Moment, SvmPicture, Training, UlpError
+from hingeproof.runs.records import Record
 
 Open = Callable[..., Opened]
 SCRIPT = (

@@ -23,7 +23,7 @@ from hingeproof.contracts import (
     torchmetrics,
 )
 from hingeproof.errors import UsageError
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 
 LIBRARIES = (
     references, fast, torch, jax, numpy, optax, jaxopt, keras, torchmetrics, sklearn, river, mlx, rax, paddle,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 
 BACKENDS = {"torch": "torch", "jax": "jax", "numpy": "numpy", "tensorflow": "tensorflow"}
 _REDUCTIONS = {"none": None, "sum": "sum", "mean": "sum_over_batch_size"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 
 _DOCS = "https://ml-explore.github.io/mlx/build/html/python/nn/_autosummary_functions/mlx.nn.losses."
 _OPERATIONS = "https://ml-explore.github.io/mlx/build/html/python/_autosummary/mlx.core."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 
 _DOCS = "https://optax.readthedocs.io/en/latest/api/losses.html"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 
 _DOCS = "https://www.paddlepaddle.org.cn/documentation/docs/en/api/paddle/"
 _VERSIONS = "paddlepaddle>=3.3,<3.4"

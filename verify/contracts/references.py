@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hingeproof.implementation import REFERENCES, Implementation, every_parameter
+from hingeproof.frameworks.implementation import REFERENCES, Implementation, every_parameter
 from hingeproof.properties.contract import REFERENCE_POLICY
 from hingeproof.reference_impls.losses import LOSSES
 

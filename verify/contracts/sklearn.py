@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 
 _METRIC = "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.hinge_loss.html"
 _SGD = "https://scikit-learn.org/stable/modules/sgd.html#mathematical-formulation"

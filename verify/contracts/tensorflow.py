@@ -5,7 +5,7 @@ It does not share an environment with the others: `tox -e tensorflow`.
 
 from __future__ import annotations
 
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 
 _DOCS = "https://www.tensorflow.org/versions/r2.16/api_docs/python/tf/"
 _VERSIONS = "tensorflow-cpu>=2.21,<2.22"

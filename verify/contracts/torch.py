@@ -5,7 +5,7 @@ No sub-gradient at a kink is documented for any of them; what is seen stands in 
 
 from __future__ import annotations
 
-from hingeproof.implementation import Implementation
+from hingeproof.frameworks.implementation import Implementation
 from hingeproof.properties.contract import Contract
 
 _DOCS = "https://docs.pytorch.org/docs/2.13/generated/torch."

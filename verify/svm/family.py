@@ -1,7 +1,7 @@
 """The SVM problem of any convex loss of the family, brought to the oracle's common form and solved exactly.
 
 φ is taken apart into ramps sup_{0 ≤ p ≤ cap} p·u − κp²/2 with u = ±(z − break), derived from its pieces. The result is
-proved by `hingeproof.properties.optima.prove`, which knows nothing of this file.
+proved by `hingeproof.properties.svm.optima.prove`, which knows nothing of this file.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.optima import Problem, Vector
+from hingeproof.properties.svm.optima import Problem, Vector
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.phi import Phi
-from hingeproof.svm.model import Model
-from hingeproof.svm.oracle import guesses
-from hingeproof.svm.polish import polish
+from hingeproof.svm.problem import Model
+from hingeproof.svm.solver.oracle import guesses
+from hingeproof.svm.solver.polish import polish
 from hingeproof.svm.solving import multipliers
 
 ZERO, ONE = fmpq(0), fmpq(1)

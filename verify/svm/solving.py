@@ -15,15 +15,15 @@ from flint import fmpq
 from scipy import sparse
 
 from hingeproof.errors import UsageError
-from hingeproof.svm import cost
-from hingeproof.svm.bounds import interval
 from hingeproof.svm.checker import write
 from hingeproof.svm.exact import rounded
-from hingeproof.svm.lemke import OutOfTimeError
-from hingeproof.svm.limits import within
-from hingeproof.svm.model import BINARY, MULTICLASS, Model, Point, build
-from hingeproof.svm.oracle import Guess, guesses
-from hingeproof.svm.polish import equations, polish
+from hingeproof.svm.problem import BINARY, MULTICLASS, Model, Point, build
+from hingeproof.svm.solver import cost
+from hingeproof.svm.solver.bounds import interval
+from hingeproof.svm.solver.lemke import OutOfTimeError
+from hingeproof.svm.solver.limits import within
+from hingeproof.svm.solver.oracle import Guess, guesses
+from hingeproof.svm.solver.polish import equations, polish
 
 
 @dataclass(frozen=True)

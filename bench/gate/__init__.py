@@ -1,0 +1,1 @@
+"""The paired gate: two sides interleaved in fresh processes, judged by their log-ratios."""

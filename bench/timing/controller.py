@@ -1,0 +1,142 @@
+"""`hingeproof bench run`: a worker for each framework and environment, in turn, so that none runs beside a timing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from hingeproof.bench.timing.case import ONE_THREAD, Place, cases, places
+from hingeproof.bench.timing.measure import row
+from hingeproof.bench.timing.session import Session
+from hingeproof.errors import FINDING, GOOD, INTERNAL, INTERRUPTED, INVALID, NOTHING, UsageError
+from hingeproof.frameworks.environment import present
+from hingeproof.runs.timings import BenchInfo, BenchPlan, Case, Timing
+
+
+def worker_environment(threads: int, device: str = "cpu") -> dict[str, str]:
+    """Threads for every pool there is; idle pools sleep, so that they take no time from what is timed after them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    count = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")}
+    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    return {
+        **kept,
+        **count,
+        "NPROC": str(threads),  # the size of XLA's pools on the CPU
+        **{f"TF_NUM_{pool}OP_THREADS": str(threads) for pool in ("INTRA", "INTER")},
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *filter(None, [kept.get("PYTHONPATH")])]),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        **({"XLA_FLAGS": " ".join(filter(None, [kept.get("XLA_FLAGS"), one]))} if threads == 1 else {}),
+    }
+
+
+def execute(session: Session, info: BenchInfo) -> tuple[BenchInfo, int]:
+    """Time every case that has no row yet; return what run.json says now, and the exit code."""
+    if not present("pytest_benchmark"):
+        raise UsageError("pytest-benchmark is not installed: pip install 'hingeproof[bench]'")
+    began, interrupted, broken = time.monotonic(), False, ""
+    try:
+        for place in places(info.plan):
+            broken = broken or _place(session, place, info.plan)
+    except KeyboardInterrupt:
+        interrupted = True
+    complete = not interrupted and not broken
+    info = session.finish(_with_seconds(info, time.monotonic() - began), complete=complete)
+    if broken:
+        print(f"hingeproof: {broken}", file=sys.stderr)
+    return info, INTERRUPTED if interrupted else INTERNAL if broken else exit_code(session)
+
+
+def _with_seconds(info: BenchInfo, seconds: float) -> BenchInfo:
+    import msgspec
+
+    return msgspec.structs.replace(info, seconds=round(info.seconds + seconds, 1))
+
+
+def _place(session: Session, place: Place, plan: BenchPlan) -> str:
+    """Start workers until nothing is left; a case that kills its worker is a row. Return what is wrong with us."""
+    framework, more = place
+    environment = worker_environment(1 if framework in ONE_THREAD else plan.threads) | dict(more)
+    name = "-".join([framework, *(f"{n}={value}" for n, value in more)])
+    left = session.todo(framework, environment)
+    while left:
+        code = _worker(session, framework, environment, name)
+        now = session.todo(framework, environment)
+        culprit = session.culprit()
+        if culprit is not None and (dead := _named(now, culprit)) is not None:
+            session.append(row(dead, status="crash", reason=f"the worker died ({_how(code)})"))
+            now = session.todo(framework, environment)
+        if len(now) == len(left):
+            return f"the worker of {name} ended with {code}: see {session.directory / f'{name}.log'}"
+        left = now
+    return ""
+
+
+def _named(left: list[Case], name: str) -> Case | None:
+    return next((c for c in left if c.id == name), None)
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _worker(session: Session, framework: str, environment: Mapping[str, str], name: str) -> int:
+    number = len(list((session.directory / "artifacts").glob(f"{name}*.json")))
+    json = session.directory / "artifacts" / f"{name}{f'-{number}' if number else ''}.json"
+    command = [
+        *(sys.executable, "-m", "pytest", "-c", str(files("hingeproof") / "pytest.ini")),
+        *("-o", "python_files=test_timing.py", "--capture=no"),
+        *("--rootdir", str(files("hingeproof.bench.timing")), "--noconftest", "-pno:cacheprovider", "-pno:xdist"),
+        *("-p", "pytest_benchmark.plugin", "-p", "hingeproof.plugin"),
+        *("--pyargs", "hingeproof.bench.timing.test_timing"),
+        *("--hingeproof-bench", str(session.directory.resolve()), "--hingeproof-bench-framework", framework),
+        *("--benchmark-json", str(json), "-q", "--no-header", "--tb=short", "--color=no"),
+    ]  # fmt: skip
+    with (session.directory / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        try:
+            while process.poll() is None:
+                _say(session)
+                try:
+                    process.wait(timeout=1)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    _say(session, end=True)
+    return process.returncode
+
+
+def _say(session: Session, *, end: bool = False) -> None:
+    if sys.stderr.isatty():
+        now = session.culprit() or ""
+        print(f"\r\033[K{len(session.done())} timed  {now[:100]}", end="\r\033[K" if end else "", file=sys.stderr)
+
+
+def exit_code(session: Session) -> int:
+    """4 a row is no measurement, 1 an implementation crashed, 5 nothing was timed."""
+    from hingeproof.bench.timing.session import read_rows
+
+    return code_of(read_rows(session.directory))
+
+
+def code_of(rows: list[Timing]) -> int:
+    found: Mapping[str, int] = {status: sum(r.status == status for r in rows) for status in {r.status for r in rows}}
+    if found.get("invalid"):
+        return INVALID
+    if found.get("crash"):
+        return FINDING
+    return GOOD if found.get("measured") else NOTHING
+
+
+def dry_run(plan: BenchPlan) -> int:
+    """How many cases there are."""
+    return len(cases(plan))

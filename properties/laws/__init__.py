@@ -1,0 +1,1 @@
+"""The laws and promises, one file a group."""

@@ -1,0 +1,1 @@
+"""The laws that are judged on certified optima."""

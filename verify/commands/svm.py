@@ -1,0 +1,229 @@
+"""`hingeproof svm`: solve, check, export."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hingeproof.commands.flags import Json
+from hingeproof.errors import FINDING, GOOD, UNDECIDED, UsageError
+
+if TYPE_CHECKING:
+    from hingeproof.svm.solving import Result
+
+app = typer.Typer(
+    help="Exact SVM optima: solve, and check what was proved.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Label = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Label column: name, or number without a header [y, label, target, class]."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="An interval is an exit code of its own (3).")]
+
+
+@app.command()
+def solve(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help=".csv .npy .npz .parquet .libsvm, or sklearn:iris:0-1 and the like.")
+    ],
+    label: Label = None,
+    C: Annotated[str, typer.Option("--C", metavar="DECIMAL", help="Weight of the loss.")] = "1",
+    bias: Annotated[str, typer.Option(metavar="KIND", help="free, regularised or none.")] = "free",
+    loss: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="hinge, squared_hinge, smooth_hinge, weston_watkins, crammer_singer, epsilon_insensitive, one_class.",
+        ),
+    ] = "hinge",
+    epsilon: Annotated[str, typer.Option(metavar="DECIMAL", help="Of epsilon_insensitive.")] = "0.1",
+    gamma: Annotated[str, typer.Option(metavar="DECIMAL", help="Of smooth_hinge.")] = "1",
+    nu: Annotated[str, typer.Option(metavar="DECIMAL", help="Of one_class.")] = "0.5",
+    margin: Annotated[str, typer.Option(metavar="DECIMAL", help="The margin Δ.")] = "1",
+    hard: Annotated[bool, typer.Option("--hard", help="Hard margin, or the proof that there is none.")] = False,
+    certificate: Annotated[str | None, typer.Option(metavar="FILE", help="Write the certificate (JSON).")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End with the best interval so far.")
+    ] = None,
+    plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw it, where d = 2.")] = None,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Find the optimum, prove it exactly, and write the proof."""
+    from hingeproof.frameworks.environment import present
+
+    if not present("cvxpy"):
+        raise UsageError("cvxpy is not installed: pip install 'hingeproof[svm]'")
+    from hingeproof.svm import plot as drawing
+    from hingeproof.svm import reading
+    from hingeproof.svm.solving import solve as find
+
+    for path in (certificate, plot):
+        if path is not None and not Path(path).resolve().parent.is_dir():
+            raise UsageError(f"{path}: there is no such directory: nothing was solved")
+    X, y = reading.load(data, label, loss=loss)
+    with _progress() as say:
+        found = find(
+            X,
+            y,
+            C=C,
+            loss=loss,
+            bias=bias,
+            epsilon=epsilon,
+            gamma=gamma,
+            nu=nu,
+            margin=margin,
+            hard=hard,
+            time_limit=time_limit,
+            progress=say,
+        )
+    if certificate is not None:
+        _write(certificate, json_module.dumps(found.certificate(), indent=1, ensure_ascii=False) + "\n")
+    print(json_module.dumps(_facts(found), ensure_ascii=False) if json else _text(found, certificate))
+    if plot is not None:  # last, so that what cannot be drawn costs nothing else
+        _write(plot, drawing.svg(found, X))
+    raise typer.Exit(UNDECIDED if strict and found.kind == "interval" else GOOD)
+
+
+@app.command()
+def check(
+    certificate: Annotated[str, typer.Argument(metavar="CERT.json")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=".csv, .npy or .npz; others by `svm export` first.")],
+    label: Label = None,
+    strict: Strict = False,
+) -> None:
+    """Check a certificate against its data: exact integers, no solver, no NumPy."""
+    from hingeproof.svm import checker
+
+    if Path(data).suffix.lower() not in (".csv", ".npy", ".npz"):
+        raise UsageError(
+            f"{data}: the checker reads .csv, .npy and .npz: write one with hingeproof svm export {data} data.csv"
+        )
+    try:
+        text = Path(certificate).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{certificate}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        text = ""
+    try:
+        proof = checker.parse(text)
+        unlabelled = isinstance(proof, dict) and proof.get("loss") == "one_class"
+        rows, labels = checker.load(data, label, unlabelled=unlabelled)
+        said = checker.check(proof, rows, labels)
+    except (checker.Rejected, ValueError, RecursionError) as error:
+        print(f"rejected: {error}")
+        raise typer.Exit(FINDING) from error
+    except checker.BadData as error:
+        raise UsageError(str(error)) from error
+    print(said)
+    raise typer.Exit(UNDECIDED if strict and said.startswith("interval") else GOOD)
+
+
+@app.command()
+def export(
+    source: Annotated[
+        str, typer.Argument(metavar="DATA", help="sklearn:iris:0-1 and the like, or any file that solve reads.")
+    ],
+    out: Annotated[str, typer.Argument(metavar="OUT.csv")],
+    label: Label = None,
+) -> None:
+    """Write data as the CSV that `svm check` reads, exactly."""
+    from hingeproof.svm.reading import export as write
+
+    print(f"{out}: {write(source, out, label)} rows, label y")
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _facts(found: Result) -> dict[str, Any]:
+    from hingeproof.svm.exact import rounded
+
+    def number(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [number(v) for v in value]
+        return None if value is None else rounded(value)
+
+    return {
+        "kind": found.kind,
+        "status": found.status,
+        "objective": number(found.objective),
+        "lower": number(found.lower),
+        "upper": number(found.upper),
+        "w": number(found.w),
+        "b": number(found.b),
+        "biases": number(found.biases),
+        "margin": found.margin,
+        "support": found.support,
+        "farkas": None if found.farkas is None else {str(i): rounded(v) for i, v in found.farkas.items()},
+        "solver": found.solver,
+        "note": found.note,
+        "seconds": found.seconds,
+    }
+
+
+def _text(found: Result, certificate: str | None) -> str:
+    facts = _facts(found)
+    spent = ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in found.seconds.items())
+    if found.kind == "infeasible":
+        lines = [f"not separable: proved exactly by a combination of {len(found.farkas or {})} samples"]
+    elif found.kind == "interval":
+        lines = [
+            f"interval: the optimum lies in [{facts['lower']:.15g}, {facts['upper']:.15g}], proved",
+            f"no exact optimum: {found.note}",
+        ]
+    else:
+        lines = [f"exact: objective {facts['objective']:.15g}, duality gap 0, proved"]
+    if found.w is not None:
+        several = isinstance(facts["b"], list)
+        if not several and len(facts["w"]) <= 8:
+            lines.append("w " + " ".join(f"{v:.12g}" for v in facts["w"]) + f"   b {facts['b']:.12g}")
+        if facts["biases"]:
+            low, high = facts["biases"]
+            if low != high:
+                ends = ["−∞" if low is None else f"{low:.12g}", "∞" if high is None else f"{high:.12g}"]
+                lines.append(f"every bias in [{ends[0]}, {ends[1]}] is optimal")
+        if facts["margin"] is not None:
+            lines.append(f"geometric margin {facts['margin']:.12g}")
+        lines.append(f"{len(found.support)} support vectors of {found._model.n} samples")
+    lines.append(f"{found.solver}; {spent}")
+    if certificate:
+        lines.append(f"certificate: {certificate}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """After two seconds, say on stderr that there is work going on, how long, and the last that is known of it."""
+    done = threading.Event()
+    began = time.monotonic()
+    known: list[str] = []
+
+    def say() -> None:
+        wait, said = 2.0, ""
+        while not done.wait(wait):
+            news = known[-1] if known else "solving and certifying"
+            print(f"{time.monotonic() - began:.0f} s: {'still at it' if news == said else news}", file=sys.stderr)
+            sys.stderr.flush()
+            wait, said = min(wait * 2, 30.0), news
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield known.append
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,1 @@
+"""One pass: examples drawn, answers judged, evidence counted, failures made small, verdicts said."""

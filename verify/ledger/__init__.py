@@ -1,0 +1,1 @@
+"""Known deviations, each with a witness that every run replays, and the releases that they are known of."""
