@@ -25,3 +25,8 @@ def among(name: str, known: Iterable[str], what: str, *, see: str = "") -> str:
         return name
     hint = nearest(name, known) or (f": see {see}" if see else f": there are {', '.join(known)}")
     raise UsageError(f"no {what} is named {name!r}{hint}")
+
+
+def with_article(noun: str) -> str:
+    """Return `a noun`, or `an` where it begins with a vowel."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hingeproof.errors import UsageError, nearest
+from hingeproof.errors import UsageError, nearest, with_article
 from hingeproof.runs.journal import write
 from hingeproof.runs.records import UserImplementation
 
@@ -120,9 +120,8 @@ def look(question: Question) -> tuple[UserImplementation, Any]:
 def described(question: Question, subject: Any) -> UserImplementation:
     """Return what a callable is, as read from its signature. Raises: UsageError."""
     if not callable(subject):
-        raise UsageError(
-            f"it is {_a(type(subject).__name__)}, which cannot be called: name a function or a class of modules"
-        )
+        what = with_article(type(subject).__name__)
+        raise UsageError(f"it is {what}, which cannot be called: name a function or a class of modules")
     style = _style(subject)
     settings = signature(subject)  # of a class: its constructor's
     if style == "module_class":
@@ -272,10 +271,6 @@ def example(question: Question, n: int) -> list[Any]:
 
 def _plain(value: Any) -> Any:
     return value.detach().cpu().numpy() if hasattr(value, "detach") else value
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 if __name__ == "__main__":
