@@ -46,9 +46,9 @@ def made(case: str) -> tuple[dict[str, Any], Any, Any]:
         return svm.solve(X, y, hard=True, bias="none").certificate(), X, y
     if case == "interval":
         from hingeproof.svm.problem import build
+        from hingeproof.svm.result import bounded
         from hingeproof.svm.solver.bounds import interval
         from hingeproof.svm.solver.oracle import guesses
-        from hingeproof.svm.solving import bounded
 
         X, y = data("hinge")
         model = build(X, y, C=1, loss="hinge", bias="free", epsilon=0, gamma=1, nu=1, margin=1, hard=False)

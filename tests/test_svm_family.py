@@ -12,7 +12,7 @@ from hingeproof.properties.svm.optima import KINDS, NotOptimalError, losses, obj
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.phi import Phi
 from hingeproof.svm.exact import rounded
-from hingeproof.svm.family import model, ramps, solve
+from hingeproof.svm.for_laws import model, ramps, solve
 from hingeproof.svm.solver.oracle import guesses
 
 ZERO = fmpq(0)

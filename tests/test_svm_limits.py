@@ -38,7 +38,7 @@ def test_work_in_a_child_answers_raises_and_ends() -> None:
 
 
 def test_the_exact_stage_ends_with_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hingeproof.svm.solving.polish", lambda *a, **k: time.sleep(60))
+    monkeypatch.setattr("hingeproof.svm.solver.search.polish", lambda *a, **k: time.sleep(60))
     monkeypatch.setattr(cost, "exact_stage", lambda m, width: 50.0)
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((40, 3)), np.arange(40) % 2

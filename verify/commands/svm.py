@@ -17,7 +17,7 @@ from hingeproof.commands.flags import Json
 from hingeproof.errors import FINDING, GOOD, UNDECIDED, UsageError
 
 if TYPE_CHECKING:
-    from hingeproof.svm.solving import Result
+    from hingeproof.svm.result import Result
 
 app = typer.Typer(
     help="Exact SVM optima: solve, and check what was proved.", no_args_is_help=True, rich_markup_mode=None
@@ -65,7 +65,7 @@ def solve(
         raise UsageError("cvxpy is not installed: pip install 'hingeproof[svm]'")
     from hingeproof.svm import plot as drawing
     from hingeproof.svm import reading
-    from hingeproof.svm.solving import solve as find
+    from hingeproof.svm.solver.search import solve as find
 
     for path in (certificate, plot):
         if path is not None and not Path(path).resolve().parent.is_dir():

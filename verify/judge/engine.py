@@ -49,7 +49,7 @@ def seed_of(text: str, seed: int) -> int:
 
 def _optimum(problem: Any) -> Any:
     """An exact optimum, from the SVM oracle: laws prove it themselves, and never import it."""
-    from hingeproof.svm.family import solve
+    from hingeproof.svm.for_laws import solve
 
     return solve(problem)
 

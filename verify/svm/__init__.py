@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hingeproof.svm.checker import check as check
-    from hingeproof.svm.solving import Result as Result
-    from hingeproof.svm.solving import solve as solve
+    from hingeproof.svm.result import Result as Result
+    from hingeproof.svm.solver.search import solve as solve
 
+# Imported when it is asked for: the checker must work where NumPy is not.
+PUBLIC = {
+    "Result": "hingeproof.svm.result",
+    "check": "hingeproof.svm.checker",
+    "solve": "hingeproof.svm.solver.search",
+}
 __all__ = ["Result", "check", "solve"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, when it is: the checker must work where NumPy is not."""
-    if name == "check":
-        from hingeproof.svm.checker import check
-
-        return check
-    if name in ("Result", "solve"):
-        from hingeproof.svm import solving
-
-        return getattr(solving, name)
+    if name in PUBLIC:
+        return getattr(importlib.import_module(PUBLIC[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ import numpy as np
 from hingeproof.errors import UsageError
 from hingeproof.svm.exact import rounded
 from hingeproof.svm.problem import BINARY
-from hingeproof.svm.solving import Result
+from hingeproof.svm.result import Result
 
 WIDTH, HEIGHT, EDGE = 640, 480, 30
 

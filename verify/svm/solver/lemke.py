@@ -26,13 +26,10 @@ def lemke(M: Sequence[Sequence[fmpq]], q: Sequence[fmpq], *, deadline: float | N
     if all(v >= 0 for v in q):
         return [fmpq(0)] * n
     rows: list[list[fmpz]] = []
-    scales: list[fmpz] = []
     for i in range(n):
-        numbers, d = common([*(-v for v in M[i]), q[i]])
-        # row i of w − Mz − z0 = q, times d; w_i and q_i then count in units of 1/d
+        numbers, _ = common([*(-v for v in M[i]), q[i]])
+        # row i of w − Mz − z0 = q over its common denominator; w_i's unit does not matter to complementarity
         rows.append([*(fmpz(int(j == i)) for j in range(n)), *numbers[:n], -fmpz(1), numbers[n]])
-        scales.append(d)
-    del scales  # w is of no interest; its unit does not matter to complementarity
     artificial, last = 2 * n, 2 * n + 1
     basis = list(range(n))
     den = fmpz(1)

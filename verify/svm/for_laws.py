@@ -15,9 +15,9 @@ from hingeproof.properties.svm.optima import Problem, Vector
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.phi import Phi
 from hingeproof.svm.problem import Model
+from hingeproof.svm.result import multipliers
 from hingeproof.svm.solver.oracle import guesses
 from hingeproof.svm.solver.polish import polish
-from hingeproof.svm.solving import multipliers
 
 ZERO, ONE = fmpq(0), fmpq(1)
 FAR = fmpq(2**12)  # where a linear φ is given a kink that no score of these problems comes near
