@@ -137,7 +137,8 @@ def _index(label: str, width: int, path: Path) -> int:
     return at % width
 
 
-def _csv(raw: bytes, label: str | None, path: Path, unlabelled: bool) -> tuple[list[list[float]], list[Any]]:
+# each branch is a way in which a file is no table, with its row and column: a helper would only carry these about
+def _csv(raw: bytes, label: str | None, path: Path, unlabelled: bool) -> tuple[list[list[float]], list[Any]]:  # noqa: C901
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -326,13 +327,13 @@ def check(certificate: Any, rows: list[list[float]], labels: list[Any]) -> str:
         raise Rejected("a parameter is out of its range")
     if hard and values["margin"] <= 0:
         raise Rejected("a hard margin must be above 0")
-    problem = Problem(loss, c["bias"], values, rows, y, len(label_map), hard)
+    problem = Program(loss, c["bias"], values, rows, y, len(label_map), hard)
     if kind == "infeasible":
         return problem.infeasible(c["farkas"])
     return problem.solved(c)
 
 
-class Problem:
+class Program:
     """min ½‖w‖² (+ ½‖b‖²) + Σ loss, every row u = constant − Σ sign·s_block with 0 ≤ p ≤ C."""
 
     def __init__(
@@ -425,7 +426,8 @@ class Problem:
             raise Rejected("w has the wrong length")
         return [[read(v, "w") for v in line] for line in w], [read(v, "b") for v in b]
 
-    def solved(self, c: dict[str, Any]) -> str:
+    # the conditions in the order of docs/svm-certificate.md, to be read beside it
+    def solved(self, c: dict[str, Any]) -> str:  # noqa: C901
         """An optimum, or an interval that holds it."""
         exact = c["kind"] == "optimum"
         w, b = self.vectors(c)
@@ -468,7 +470,8 @@ class Problem:
             raise Rejected("w is not Σ of multipliers times data")
         return f"exact: objective {float(upper):.12g}, duality gap 0, proved"
 
-    def objectives(
+    # one branch a loss, so that each formula stands as the paper has it
+    def objectives(  # noqa: C901
         self, w: list[list[Fraction]], b: list[Fraction], p: dict[tuple[int, int], Fraction],
         pulled: list[list[Fraction]], balance: list[Fraction],
     ) -> tuple[Fraction, Fraction]:  # fmt: skip

@@ -14,14 +14,15 @@ Z = fmpq(0)
 
 
 @dataclass(frozen=True)
-class Failure:
+class Objection:
     """Why a point is no optimum: the rows that object, and the partition to try next."""
 
     rows: Array
     z: Array
 
 
-def verify(model: Model, point: Point, unit: float) -> Point | Failure:
+# one walk over the conditions: each needs what the one before it has computed
+def verify(model: Model, point: Point, unit: float) -> Point | Objection:  # noqa: C901
     """Every condition of optimality, exactly: box, free stationarity, and the sign of u − κp in every row."""
     if model.kappa > 0:
         return _verify_smooth(model, point)
@@ -41,7 +42,7 @@ def verify(model: Model, point: Point, unit: float) -> Point | Failure:
             bad += rows
             z = np.full(model.rows, -1.0)
             z[point.full], z[rows] = 2.0, 0.5
-            return Failure(np.array(bad or [0], np.int64), z)
+            return Objection(np.array(bad or [0], np.int64), z)
     want = np.full(model.rows, -1, np.int8)
     want[point.full] = 1
     for r, v in part.items():
@@ -72,7 +73,7 @@ def verify(model: Model, point: Point, unit: float) -> Point | Failure:
         p[r] = rounded(v) / unit if v else 0.0
         if model.group == 1 and v > 0 and (model.C is None or v < model.C):
             p[r] = min(max(p[r], 1e-300), 1 - 2.0**-53) if model.C is not None else p[r]
-    return Failure(np.array(sorted(set(bad)), np.int64), p + u)
+    return Objection(np.array(sorted(set(bad)), np.int64), p + u)
 
 
 def _above_level(model: Model, point: Point, want: Array) -> tuple[Array, Array, dict[int, fmpq], list[int]]:
@@ -106,7 +107,7 @@ def _above_level(model: Model, point: Point, want: Array) -> tuple[Array, Array,
     return u, error, levels, bad
 
 
-def _verify_smooth(model: Model, point: Point) -> Point | Failure:
+def _verify_smooth(model: Model, point: Point) -> Point | Objection:
     """κ > 0: p is a continuous function of u, so the partition alone must fit."""
     edge = point.notes["edge"]
     want = np.zeros(model.rows, np.int8)
@@ -129,7 +130,7 @@ def _verify_smooth(model: Model, point: Point) -> Point | Failure:
             u[row] = rounded(v)
     if bad:
         scale = high if top is not None else 1.0
-        return Failure(np.array(bad, np.int64), u / scale)
+        return Objection(np.array(bad, np.int64), u / scale)
     return _measured(model, point)
 
 

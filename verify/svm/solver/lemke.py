@@ -17,7 +17,10 @@ class OutOfTimeError(Exception):
     """The deadline passed."""
 
 
-def lemke(M: Sequence[Sequence[fmpq]], q: Sequence[fmpq], *, deadline: float | None) -> list[fmpq] | None:
+# the algorithm as Lemke wrote it down: entering, ratio test and pivot share one tableau
+def lemke(  # noqa: C901
+    M: Sequence[Sequence[fmpq]], q: Sequence[fmpq], *, deadline: float | None
+) -> list[fmpq] | None:
     """Return a solution z, or None where a secondary ray proves that there is none.
 
     The tableau holds integers over one common denominator, the last pivot (Edmonds 1967).

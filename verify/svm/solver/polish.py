@@ -9,7 +9,7 @@ import numpy as np
 
 from hingeproof.svm.exact import Array, rounded
 from hingeproof.svm.problem import Model, Point
-from hingeproof.svm.solver.conditions import Failure, verify
+from hingeproof.svm.solver.conditions import Objection, verify
 from hingeproof.svm.solver.fallback import complete
 from hingeproof.svm.solver.lemke import OutOfTimeError
 from hingeproof.svm.solver.partition import Partition, split
@@ -46,17 +46,17 @@ def polish(model: Model, theta: Array, p: Array, *, deadline: float | None) -> P
         if partition.key() in seen:
             break
         seen.add(partition.key())
-        failure: Failure | None = None
+        objection: Objection | None = None
         for shares in _choices(model, partition, weight, theta):
             point = settle(model, partition, shares, theta, unit)
             found = None if point is None else verify(model, point, unit)
             if isinstance(found, Point):
                 return found
-            failure = found or failure
-        if failure is None:
+            objection = found or objection
+        if objection is None:
             break
-        trouble |= set(failure.rows.tolist())
-        z, weight = failure.z, np.clip(failure.z, 0.0, 1.0)
+        trouble |= set(objection.rows.tolist())
+        z, weight = objection.z, np.clip(objection.z, 0.0, 1.0)
     if model.kappa > 0:
         return None
     return complete(model, p / unit + u, trouble, theta, unit, deadline)

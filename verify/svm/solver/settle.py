@@ -58,7 +58,10 @@ def _ridge(model: Model, partition: Partition, theta: Array) -> Point | None:
     return point
 
 
-def _border(model: Model, partition: Partition, weight: Array, theta: Array, unit: float) -> Point | None:
+# pivots, solution and repair share one set of index lists, which parts of it would only hand round
+def _border(  # noqa: C901
+    model: Model, partition: Partition, weight: Array, theta: Array, unit: float
+) -> Point | None:
     """κ = 0: independent rows on the kink and the free coordinates, in one bordered Gram system."""
     through, _ = model.total(partition.full)
     limit = model.C if model.C is not None else Z
