@@ -22,7 +22,7 @@ from hingeproof.reports.text import visible
 from hingeproof.reports.write import charts, pictures, site
 from hingeproof.reports.write.svg import Scale
 from hingeproof.run import drawing
-from hingeproof.runs.figures import AT_MOST, COLUMNS, Curve, Figure, History, Line, Moment, SvmPicture, Training
+from hingeproof.runs.figures import AT_MOST, COLUMNS, Boundary, Curve, Figure, Moment, SvmPicture, Timeline, Training
 from hingeproof.runs.journal import Journal
 from hingeproof.runs.records import Plan
 
@@ -185,7 +185,7 @@ def test_an_envelope_is_small_and_spans_what_it_says() -> None:
 @pytest.mark.parametrize("w", [(1.0, 0.0), (0.0, 2.0), (1.0, -3.0), (0.0, 0.0), (1e-300, 0.0)])
 def test_the_separating_line_goes_through_its_points(w: tuple[float, float]) -> None:
     record = SvmPicture(
-        name="s", points=[(0.0, 0.0), (4.0, 2.0)], labels=[-1, 1], support=[1], optimum=Line("o", w, -2.0)
+        name="s", points=[(0.0, 0.0), (4.0, 2.0)], labels=[-1, 1], support=[1], optimum=Boundary("o", w, -2.0)
     )
     drawn(charts.svm(record))
     x, y = Scale(0, 4, 0, 400), Scale(0, 2, 200, 0)
@@ -198,18 +198,18 @@ def test_a_history_breaks_where_the_environment_changes() -> None:
     points = [
         Moment(f"day {i}", float(i), None, None, "a" if i < 3 else "b", "note" if i == 1 else "") for i in range(6)
     ]
-    root = drawn(charts.history(History(name="h", unit="ulp", points=points, change_points=[3])))
+    root = drawn(charts.history(Timeline(name="h", unit="ulp", points=points, change_points=[3])))
     assert len(root.findall("path[@class='c1']")) == 2
     assert len(root.findall("path[@class='change']")) == 1
 
 
 def test_one_point_and_equal_points_are_drawn() -> None:
-    drawn(charts.history(History(name="h", unit="ulp", points=[Moment("a", 0.0)])))
-    drawn(charts.history(History(name="h", unit="ulp", points=[Moment("a", 2.0), Moment("b", 2.0)])))
+    drawn(charts.history(Timeline(name="h", unit="ulp", points=[Moment("a", 0.0)])))
+    drawn(charts.history(Timeline(name="h", unit="ulp", points=[Moment("a", 2.0), Moment("b", 2.0)])))
     drawn(charts.training(Training(check="c", title="t", optimiser="o", steps=[1], suboptimality=[0.0], margin=[None])))
     drawn(
         charts.svm(
-            SvmPicture(name="s", points=[(1.0, 1.0)], labels=[1], support=[], optimum=Line("o", (1.0, 1.0), 0.0))
+            SvmPicture(name="s", points=[(1.0, 1.0)], labels=[1], support=[], optimum=Boundary("o", (1.0, 1.0), 0.0))
         )
     )
 
@@ -259,7 +259,7 @@ def test_the_picture_of_the_textbooks_example_is_the_certified_optimum() -> None
     X, y = clusters()
     data, signs = X.double().numpy(), y.double().numpy()
 
-    def objective(line: Line) -> float:
+    def objective(line: Boundary) -> float:
         w = np.array(line.w)
         return float((w @ w + line.b**2) / 2 + np.maximum(0, 1 - signs * (data @ w + line.b)).sum())
 
@@ -269,7 +269,7 @@ def test_the_picture_of_the_textbooks_example_is_the_certified_optimum() -> None
     rng = np.random.default_rng(0)
     for step in 10.0 ** rng.uniform(-6, 0, 50):
         w1, w2, b = np.array([*made.optimum.w, made.optimum.b]) + step * rng.normal(size=3)
-        assert objective(Line("near", (w1, w2), b)) > best
+        assert objective(Boundary("near", (w1, w2), b)) > best
     margins = signs * (data @ np.array(made.optimum.w) + made.optimum.b)
     assert made.support == [i for i, m in enumerate(margins) if m < 1 + 1e-9]
     drawn(charts.svm(made))

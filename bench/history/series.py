@@ -16,7 +16,7 @@ from hingeproof.errors import UsageError, nearest
 
 
 @dataclass(frozen=True)
-class Point:
+class RunPoint:
     """One run of one case. Timings have `ratio` and `seconds`, verification runs `failures` and `worst_ulp`."""
 
     key: str
@@ -31,10 +31,10 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Change:
+class Shift:
     """A step at a point: by which factor the ratio rose (below 1: fell), or what got worse."""
 
-    at: Point
+    at: RunPoint
     factor: float | None
     text: str
 
@@ -48,8 +48,8 @@ class Segment:
     """Points of one environment. Nothing is ever compared across a border: another machine is no regression."""
 
     environment: str
-    points: list[Point]
-    changes: list[Change]
+    points: list[RunPoint]
+    changes: list[Shift]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Series:
     segments: list[Segment]
 
     @property
-    def newest(self) -> Point:
+    def newest(self) -> RunPoint:
         return max((s.points[-1] for s in self.segments), key=lambda p: p.started)
 
 
@@ -101,25 +101,25 @@ def _series(connection: sa.Connection, table: sa.Table, name: str, kind: str) ->
     notes: dict[int, list[str]] = {}
     for note in connection.execute(sa.select(annotated).where(annotated.c.name == name)).mappings():
         notes.setdefault(note["run"], []).append(note["text"])
-    grouped: dict[str, list[Point]] = {}
+    grouped: dict[str, list[RunPoint]] = {}
     for row in rows:
         point = _point(row, tuple(notes.get(row["id"], ())))
         grouped.setdefault(point.environment, []).append(point)
     return Series(name, kind, [Segment(e, points, changes_of(points)) for e, points in grouped.items()])
 
 
-def _point(row: Any, notes: tuple[str, ...]) -> Point:
+def _point(row: Any, notes: tuple[str, ...]) -> RunPoint:
     more = {k: row[k] for k in ("ratio", "seconds", "failures", "worst_ulp") if k in row}
     verdicts = json.loads(row["verdicts"]) if "verdicts" in row else {}
-    return Point(row["key"], row["started"], row["environment"], verdicts=verdicts, notes=notes, **more)
+    return RunPoint(row["key"], row["started"], row["environment"], verdicts=verdicts, notes=notes, **more)
 
 
-def changes_of(points: list[Point]) -> list[Change]:
+def changes_of(points: list[RunPoint]) -> list[Shift]:
     """Steps of the ratio (of the seconds, where no ratio was measured), or rises of failures and worst ulp."""
     if points[0].failures is not None:
-        found = [Change(points[i], None, f"{points[i].failures} failures") for i in rises([p.failures for p in points])]
+        found = [Shift(points[i], None, f"{points[i].failures} failures") for i in rises([p.failures for p in points])]
         found += [
-            Change(points[i], None, f"worst error {points[i].worst_ulp:.3g} ulp")
+            Shift(points[i], None, f"worst error {points[i].worst_ulp:.3g} ulp")
             for i in rises([p.worst_ulp for p in points])
         ]
         return found
@@ -133,6 +133,6 @@ def changes_of(points: list[Point]) -> list[Change]:
     for i, k in enumerate(at):
         factor = median(series[k : bounds[i + 2]]) / median(series[bounds[i] : k])
         out.append(
-            Change(points[k], factor, f"{'slower' if factor > 1 else 'faster'} by {abs(100 * (factor - 1)):.1f} %")
+            Shift(points[k], factor, f"{'slower' if factor > 1 else 'faster'} by {abs(100 * (factor - 1)):.1f} %")
         )
     return out

@@ -36,7 +36,7 @@ FINDINGS_IN_FULL = 200
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~>])")
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
+class Section(msgspec.Struct, frozen=True, kw_only=True):
     """A section: what stands above its items, the items in order of weight, and what is said of those left out."""
 
     head: str
@@ -68,7 +68,7 @@ def of_difference(d: Difference, info: RunInfo | None, statements: Mapping[str, 
     if info is not None and (shown := d.findings):
         tables.insert(
             1 if d.environment else 0,
-            Block(
+            Section(
                 head="### What got worse\n\n",
                 items=[_finding(info, f, statements) for f in shown[:FINDINGS_IN_FULL]],
                 rest=_beyond(len(shown), "hingeproof diff"),
@@ -77,7 +77,7 @@ def of_difference(d: Difference, info: RunInfo | None, statements: Mapping[str, 
     return assemble(top, tables, limit)
 
 
-def assemble(top: str, blocks: Sequence[Block], limit: int) -> str:
+def assemble(top: str, blocks: Sequence[Section], limit: int) -> str:
     """Join the verdict and the blocks; items that would pass the limit are left out and counted."""
     out = [top]
     used = _size(top)
@@ -148,7 +148,7 @@ def _verdict(name: str, info: RunInfo, summary: Summary, *, several: bool) -> st
     return lines
 
 
-def _matrix(name: str, summary: Summary) -> Block:
+def _matrix(name: str, summary: Summary) -> Section:
     """Rows with findings first: what is cut is what passed."""
     title = f"### Implementation × group of laws{f' ({prose(name)})' if name else ''}\n\n"
     groups = " | ".join(map(prose, summary.groups))
@@ -167,7 +167,7 @@ def _matrix(name: str, summary: Summary) -> Block:
                 cells.append(f"{SIGNS[cell.worst].sign}{count}")
         items.append(f"| {_cell(row.implementation)} | {prose(row.loss)} | {' | '.join(cells)} |\n")
     signs = ", ".join(f"{sign.sign} {sign.word}" for sign in SIGNS.values())
-    return Block(
+    return Section(
         head=head,
         items=items,
         rest=lambda left: (
@@ -191,7 +191,7 @@ def _beyond(total: int, where: str) -> Callable[[int], str]:
     return say
 
 
-def _table(table: Table) -> Block:
+def _table(table: Table) -> Section:
     fold = table.folded
     title = prose(f"{table.title} ({len(table.lines):,})")
     head = (
@@ -203,7 +203,7 @@ def _table(table: Table) -> Block:
     items = [f"| {' | '.join(_cell(cell) for cell in line.cells)} |\n" for line in table.lines[:TABLE_LINES]]
     hidden = max(len(table.lines) - TABLE_LINES, 0)
     foot = "\n</details>\n\n" if fold else "\n"
-    return Block(head=head, items=items, rest=lambda left: _more(left + hidden, "row") + foot)
+    return Section(head=head, items=items, rest=lambda left: _more(left + hidden, "row") + foot)
 
 
 def _cell(text: str) -> str:
@@ -211,8 +211,8 @@ def _cell(text: str) -> str:
     return code(text).replace("|", "\\|") if text.strip() else ""
 
 
-def _findings(info: RunInfo, summary: Summary, statements: Mapping[str, str]) -> Block:
-    return Block(
+def _findings(info: RunInfo, summary: Summary, statements: Mapping[str, str]) -> Section:
+    return Section(
         head=f"### Findings ({summary.findings_count:,})\n\n",
         items=[_finding(info, finding, statements) for finding in summary.findings[:FINDINGS_IN_FULL]],
         rest=_beyond(summary.findings_count, "hingeproof report RUN"),

@@ -10,15 +10,15 @@ from hingeproof.reports.summary import Selection
 from hingeproof.reports.tables import points
 from hingeproof.reports.text import names
 from hingeproof.reports.write import charts
-from hingeproof.runs.figures import Curve, Figure, History, SvmPicture, Training, UlpError
+from hingeproof.runs.figures import Curve, Figure, SvmPicture, Timeline, Training, UlpError
 
 SERIES = 24  # of a history, in a report; a site has more
 
 
-def picture_sections(told: Sequence[Told], stored: Sequence[History] = ()) -> list[dict[str, Any]]:
+def picture_sections(told: Sequence[Told], stored: Sequence[Timeline] = ()) -> list[dict[str, Any]]:
     """Return the sections of a page that show pictures, those that have any."""
     records = list({_key(figure): figure for run in told for figure in run.figures}.values())
-    histories = [*stored, *(r for r in records if isinstance(r, History))]
+    histories = [*stored, *(r for r in records if isinstance(r, Timeline))]
     histories = [history for history in histories if history.points]
     hidden = len(histories) - SERIES
     unseen = f" {hidden:,} series more are in the history." if hidden > 0 else ""
@@ -160,7 +160,7 @@ def timing_items(run: Told) -> list[Item]:
     return out
 
 
-def history_item(record: History) -> Item:
+def history_item(record: Timeline) -> Item:
     """Return a history's figure with its annotations in words."""
     notes = [f"※ {p.at}: {p.note}" for p in record.points if p.note]
     changes = [f"change at {record.points[i].at}" for i in record.change_points if 0 <= i < len(record.points)]

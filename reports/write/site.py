@@ -16,14 +16,14 @@ from hingeproof.reports.tables import versions
 from hingeproof.reports.text import one_line
 from hingeproof.reports.write import html
 from hingeproof.reports.write.pictures import history_item
-from hingeproof.runs.figures import Curve, History, Moment, UlpError
+from hingeproof.runs.figures import Curve, Moment, Timeline, UlpError
 from hingeproof.runs.records import Verdict
 
 MARKER = ".hingeproof-site"  # lists the files of the site, so that the next one can replace them
 SERIES = 120  # of the history page
 
 
-def pages(told: Sequence[Told], statements: Mapping[str, str], stored: Sequence[History] = ()) -> dict[str, str]:
+def pages(told: Sequence[Told], statements: Mapping[str, str], stored: Sequence[Timeline] = ()) -> dict[str, str]:
     """Return the site's files by name, in one folder: `index.html`, `run-….html`, `loss-….html`, …
 
     stored: the series of a history, which then stand for those of the runs alone.
@@ -162,10 +162,10 @@ def narrowed(run: Told, keep: Callable[[str, str], bool]) -> Told:
 # -- history ---------------------------------------------------------------------------------------------------
 
 
-def histories(told: Sequence[Told]) -> list[History]:
+def histories(told: Sequence[Told]) -> list[Timeline]:
     """Return the series of all runs in order of time: those that runs brought, findings, errors in ulp, timings."""
     ordered = sorted(told, key=lambda run: (_started(run), run.name))
-    brought = {f.name: f for run in ordered for f in run.figures if isinstance(f, History)}
+    brought = {f.name: f for run in ordered for f in run.figures if isinstance(f, Timeline)}
     series: dict[tuple[str, str], list[Moment]] = {}
     for run in ordered:
         at = _started(run)
@@ -182,7 +182,7 @@ def histories(told: Sequence[Told]) -> list[History]:
                 moment = Moment(at, ratio.middle, ratio.low, ratio.high, run.timed.environment_hash)
                 series.setdefault((row.case, "times the frozen kernel"), []).append(moment)
     made = [
-        History(name=name, unit=unit, points=points)
+        Timeline(name=name, unit=unit, points=points)
         for (name, unit), points in sorted(series.items())
         if len(points) > 1
     ]
