@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 
 from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.gate.side import Side, told
+from hingeproof.bench.options import GateOptions, RunOptions
 from hingeproof.bench.timing import asked
 from hingeproof.bench.timing.case import cases, chosen
 from hingeproof.bench.timing.measure import memory_of
@@ -22,15 +23,17 @@ from hingeproof.runs.journal import write
 from hingeproof.runs.timings import BenchInfo, BenchPlan, Case, GateRow, PairRow, between, gate_code
 
 
-def subjects(given: Mapping[str, Any], base: Side, head: Side) -> tuple[BenchPlan, list[Subject]]:
+def subjects(wanted: GateOptions, base: Side, head: Side) -> tuple[BenchPlan, list[Subject]]:
     """The cases, with what each side calls. Raises: UsageError where the sides compute different losses."""
+    timed = msgspec.convert(wanted, RunOptions, from_attributes=True)  # what has the same name is the same option
     if base.kind != "impl":
-        plan = asked.plan(given)
+        plan = asked.plan(timed)
         found = chosen(plan)
         return plan, [Subject(c, found[c.implementation], found[c.implementation]) for c in _timed(plan)]
-    if given.get("patterns"):
+    if wanted.patterns:
         raise UsageError("impl: names what is compared: leave the implementations out")
-    plans = [asked.plan({**given, "patterns": [side.implementation]}) for side in (base, head)]
+    names = [side.implementation for side in (base, head) if side.implementation is not None]
+    plans = [asked.plan(msgspec.structs.replace(timed, patterns=[name])) for name in names]
     ours, theirs = (_only(plan, side) for plan, side in zip(plans, (base, head), strict=True))
     if ours.loss != theirs.loss:
         raise UsageError(f"{base.text} computes {ours.loss}, {head.text} computes {theirs.loss}: compare the same loss")

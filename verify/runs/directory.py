@@ -10,29 +10,15 @@ import msgspec
 
 from hingeproof.errors import UsageError
 from hingeproof.frameworks.environment import PACKAGES, versions
-from hingeproof.plan.options import Options
+from hingeproof.plan.options import VerifyOptions
 from hingeproof.runs.records import Plan, RunInfo
 
 RUNS = Path(".hingeproof") / "runs"
 FINDINGS = ("fail", "crash", "timeout", "stale")
-# Which fields of a plan an option decides.
-DECIDES = {
-    "patterns": ("patterns", "users"),
-    "reference": ("patterns",),
-    "loss": ("losses",),
-    "framework": ("frameworks",),
-    "dtype": ("dtypes",),
-    "device": ("devices",),
-    "mode": ("modes",),
-    "law": ("laws",),
-    "contract": ("users",),
-    "grad": ("users",),
-    "ledger": ("deviations",),
-}
-MakePlan = Callable[[Options], Plan]
+MakePlan = Callable[[VerifyOptions], Plan]
 
 
-def new_directory(wanted: Options) -> Path:
+def new_directory(wanted: VerifyOptions) -> Path:
     """Return the directory to write. Raises: UsageError where it holds something."""
     if wanted.out is not None:
         refuse_what_is_there(Path(wanted.out))
@@ -67,7 +53,7 @@ def known_runs() -> list[tuple[Path, RunInfo]]:
     return sorted(found, key=lambda run: (run[1].started, run[0].name), reverse=True)
 
 
-def to_resume(wanted: Options, make_plan: MakePlan) -> tuple[Path, RunInfo]:
+def to_resume(wanted: VerifyOptions, make_plan: MakePlan) -> tuple[Path, RunInfo]:
     """Return the run to go on with. Raises: UsageError where it would not be the same run."""
     directory, info = _incomplete(wanted)
     now = versions()
@@ -81,12 +67,11 @@ def to_resume(wanted: Options, make_plan: MakePlan) -> tuple[Path, RunInfo]:
         raise UsageError(
             f"the run in {directory} cannot go on: versions changed ({', '.join(changed)}); start a new one"
         )
-    if wanted.said:
+    if wanted.decided:
         asked = make_plan(wanted)
-        fields = dict.fromkeys(field for option in wanted.said for field in DECIDES.get(option, (option,)))
         differs = [
             f"{field} was {getattr(info.plan, field)!r}, is {getattr(asked, field)!r}"
-            for field in fields
+            for field in wanted.decided
             if getattr(info.plan, field) != getattr(asked, field)
         ]
         if differs:
@@ -97,7 +82,7 @@ def to_resume(wanted: Options, make_plan: MakePlan) -> tuple[Path, RunInfo]:
     return directory, info
 
 
-def _incomplete(wanted: Options) -> tuple[Path, RunInfo]:
+def _incomplete(wanted: VerifyOptions) -> tuple[Path, RunInfo]:
     from hingeproof.runs.reader import UnreadableRunError, read_info
 
     if wanted.out is None:
@@ -115,7 +100,7 @@ def _incomplete(wanted: Options) -> tuple[Path, RunInfo]:
     return directory, info
 
 
-def last_failed(wanted: Options, make_plan: MakePlan) -> Plan:
+def last_failed(wanted: VerifyOptions, make_plan: MakePlan) -> Plan:
     """Return the plan of what failed in the newest complete run. Raises: UsageError where nothing did."""
     from hingeproof.runs.reader import UnreadableRunError, read
 
@@ -128,5 +113,5 @@ def last_failed(wanted: Options, make_plan: MakePlan) -> Plan:
         raise UsageError(str(error)) from None
     if not failed:
         raise UsageError(f"--last-failed: nothing failed in {newest[0]}")
-    base = make_plan(wanted) if wanted.said else newest[1].plan
+    base = make_plan(wanted) if wanted.decided else newest[1].plan
     return msgspec.structs.replace(base, checks=failed)
