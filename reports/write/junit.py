@@ -32,13 +32,6 @@ def write(info: RunInfo, records: Iterable[Record], path: Path) -> None:
     path.write_bytes(render(info, records))
 
 
-def write_runs(suites: Sequence[Suite], path: Path) -> None:
-    """Write several runs, a test suite each; records are read twice and none is kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.writelines(chunk.encode() for chunk in document(suites))
-
-
 def render(info: RunInfo, records: Iterable[Record]) -> bytes:
     """Return the XML of a run. Crash and timeout are errors; known and unsupported are skipped."""
     ordered = sorted(records, key=lambda record: record.check)

@@ -8,25 +8,23 @@ import msgspec
 
 from hingeproof.commands.options import takes
 from hingeproof.commands.output import console, say, statements
+from hingeproof.commands.reading import Json, Quiet, read
 from hingeproof.commands.renderings import Compared, Targets, distinct, write_difference
-from hingeproof.commands.report import Json, Quiet, read
 from hingeproof.errors import UsageError
 from hingeproof.plan.option import Option
-from hingeproof.plan.options import COLOR
+from hingeproof.plan.options import Color
 
 
 class DiffOptions(msgspec.Struct, kw_only=True, frozen=True):
     """The options of `diff`."""
 
-    base: Annotated[
-        str, Option(positional=True, metavar="BASE", help="The run that counts as right so far.")
-    ]  # fmt: skip
+    base: Annotated[str, Option(positional=True, metavar="BASE", help="The run that counts as right so far.")]
     head: Annotated[str, Option(positional=True, metavar="HEAD", help="The run to judge.")]
     targets: Targets = {}
     strict: Annotated[bool, Option(help="Checks no longer judged are an exit code of their own (3).")] = False
     json: Json = False
     quiet: Quiet = False
-    color: Annotated[bool | None, COLOR] = None
+    color: Color = None
 
 
 @takes(DiffOptions)

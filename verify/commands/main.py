@@ -40,9 +40,13 @@ app = typer.Typer(
 )
 for command in (report, diff, publish, verify, explain, identify, repro, doctor):
     app.command()(command)
-for name, group in {
-    "list": listing, "svm": svm, "bench": bench, "history": history, "deviations": deviations,
-}.items():  # fmt: skip
+for name, group in (
+    ("list", listing),
+    ("svm", svm),
+    ("bench", bench),
+    ("history", history),
+    ("deviations", deviations),
+):
     app.add_typer(group, name=name)
 
 

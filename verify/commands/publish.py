@@ -9,7 +9,7 @@ import msgspec
 
 from hingeproof.commands.options import takes
 from hingeproof.commands.output import cannot_write, statements
-from hingeproof.commands.report import Quiet, Stored, read, series
+from hingeproof.commands.reading import Quiet, Stored, read, series
 from hingeproof.errors import GOOD, UsageError
 from hingeproof.plan.option import Option
 
@@ -17,9 +17,7 @@ from hingeproof.plan.option import Option
 class PublishOptions(msgspec.Struct, kw_only=True, frozen=True):
     """The options of `publish`."""
 
-    runs: Annotated[
-        list[str], Option(positional=True, metavar="RUN…", help="Run directories of any kind and age.")
-    ]  # fmt: skip
+    runs: Annotated[list[str], Option(positional=True, metavar="RUN…", help="Run directories of any kind and age.")]
     out: Annotated[str, Option(metavar="DIR", help="The site's folder: new, empty, or an earlier site.")]
     history: Stored = None
     quiet: Quiet = False

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from hingeproof.commands.options import takes
 from hingeproof.commands.output import console, say, statements
+from hingeproof.commands.reading import Json, Quiet, Stored, read, series
 from hingeproof.commands.renderings import Runs, Targets, distinct, write_runs
 from hingeproof.errors import FINDING, GOOD, INTERNAL, INTERRUPTED, INVALID, NOTHING, UNDECIDED, USAGE, UsageError
 from hingeproof.plan.option import Option
-from hingeproof.plan.options import COLOR
+from hingeproof.plan.options import Color
 
 if TYPE_CHECKING:
     from hingeproof.reports.model import Told
-    from hingeproof.runs.figures import History
 
 # The worst exit code wins, in this order.
 WORST = (INTERRUPTED, INTERNAL, USAGE, INVALID, FINDING, NOTHING, UNDECIDED, GOOD)
-
-Quiet = Annotated[bool, Option(short="-q", help="Print only the verdict sentence.")]
-Json = Annotated[bool, Option(help="Print JSON instead of text.")]
-Stored = Annotated[str | None, Option(metavar="DB", help="Draw the series of this history, with their changes.")]
 
 
 class ReportOptions(msgspec.Struct, kw_only=True, frozen=True):
@@ -32,12 +27,12 @@ class ReportOptions(msgspec.Struct, kw_only=True, frozen=True):
 
     runs: Annotated[
         list[str], Option(positional=True, metavar="RUN…", help="Run directories; several make one report.")
-    ]  # fmt: skip
+    ]
     targets: Targets = {}
     history: Stored = None
     json: Json = False
     quiet: Quiet = False
-    color: Annotated[bool | None, COLOR] = None
+    color: Color = None
 
 
 @takes(ReportOptions)
@@ -57,31 +52,6 @@ def report(wanted: ReportOptions) -> int:
     elif not wanted.targets:
         _terminal(told, wanted.color)
     return min((run.exit_code for run in told), key=WORST.index)
-
-
-def read(runs: Sequence[str], *, summarised: bool = True) -> list[Told]:
-    """Return the runs in directories, under names that tell them apart. Raises: UsageError."""
-    from hingeproof.reports import model
-    from hingeproof.runs.reader import UnreadableRunError
-
-    directories = [Path(run) for run in runs]
-    names = model.distinct_names(directories)
-    try:
-        told = [model.run(directory, summarised=summarised) for directory in directories]
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
-    return [msgspec.structs.replace(run, name=name) for run, name in zip(told, names, strict=True)]
-
-
-def series(history: str | None) -> Sequence[History]:
-    """Return the series of a history, to be drawn."""
-    if history is None:
-        return ()
-    from hingeproof.bench.history import figures
-    from hingeproof.bench.history.database import History
-
-    with History(history, create=False) as stored:
-        return figures.of(stored)
 
 
 def _terminal(told: Sequence[Told], color: bool | None) -> None:

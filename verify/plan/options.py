@@ -25,7 +25,7 @@ Contract = Annotated[
         decides=("users",),
     ),
 ]
-COLOR = Option(help="[on a terminal, unless NO_COLOR is set]")
+Color = Annotated[bool | None, Option(help="[on a terminal, unless NO_COLOR is set]")]
 
 
 class OwnCallable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,7 +94,7 @@ class VerifyOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     dry_run: Annotated[bool, Option(help="Only count the checks and guess the time.", stored=False)] = False
     quiet: Annotated[bool | None, Option(short="-q", help="Only the verdict sentence.")] = None
     json: Annotated[bool | None, Option(help="Print JSON instead of the report.")] = None
-    color: Annotated[bool | None, COLOR] = None
+    color: Color = None
     # [tool.hingeproof.implementations]: the callables of a project, by module:attribute
     implementations: dict[str, OwnCallable] = {}
     # the fields of a plan that the command line decides: what pyproject.toml says does not count
