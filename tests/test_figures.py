@@ -22,8 +22,8 @@ from hingeproof.reports.text import visible
 from hingeproof.reports.write import charts, pictures, site
 from hingeproof.reports.write.svg import Scale
 from hingeproof.run import drawing
+from hingeproof.runs import reader
 from hingeproof.runs.figures import AT_MOST, COLUMNS, Curve, Figure, History, Line, Moment, SvmPicture, Training
-from hingeproof.runs.journal import Journal
 from hingeproof.runs.records import Plan
 
 NAMES = [i.name for i in IMPLEMENTATIONS.values() if i.reference and i.framework == "numpy" and applies(i)]
@@ -125,8 +125,8 @@ def test_a_run_gets_its_figures_and_keeps_those_that_laws_wrote(tmp_path: Path) 
     trained = Training(check="c", title="t", optimiser="SGD", steps=[1], suboptimality=[0.1], margin=[None])
     (directory / "figures.jsonl").write_bytes(msgspec.json.encode(trained) + b"\n")
     for _ in range(2):  # a second time changes nothing
-        drawing.write(Journal(directory), about)
-        kinds = [type(figure).__name__ for figure in load.figures(directory)]
+        drawing.write(directory, about)
+        kinds = [type(figure).__name__ for figure in reader.figures(directory)]
         assert kinds == ["Training", "Curve", "Curve", "UlpError", "UlpError"]
     assert not (directory / "figures.part").exists()
 
@@ -139,16 +139,16 @@ def test_an_implementation_that_dies_only_lacks_its_figure(tmp_path: Path, monke
     user = UserImplementation(target="dies:f", loss="hinge", framework="numpy", reductions=("none",))
     about = info(patterns=("numpy.hinge",), users=(user,))
     directory = stored(tmp_path / "run", good(), about)
-    drawing.write(Journal(directory), about)
-    assert [type(f).__name__ for f in load.figures(directory)] == ["Curve", "UlpError"]
+    drawing.write(directory, about)
+    assert [type(f).__name__ for f in reader.figures(directory)] == ["Curve", "UlpError"]
     assert Plan().profile in drawing.ENVELOPES
 
 
 def test_figures_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) -> None:
     directory = stored(tmp_path / "run", good())
     (directory / "figures.jsonl").write_bytes(b'{"type": "unknown"}\n')
-    with pytest.raises(load.read.UnreadableRunError, match=r"figures.jsonl, line 1 is damaged"):
-        load.figures(directory)
+    with pytest.raises(reader.UnreadableRunError, match=r"figures.jsonl, line 1 is damaged"):
+        reader.figures(directory)
 
 
 # Charts

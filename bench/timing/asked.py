@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hingeproof.bench.timing import surroundings
 from hingeproof.bench.timing.case import CACHES, LAYOUTS, MODES, PHASES, PROFILES, parse_size
 from hingeproof.errors import UsageError, among
 from hingeproof.plan.options import Options, split
+from hingeproof.runs.kinds import BENCH
+from hingeproof.runs.resume import incomplete, refuse_another, refuse_changed
 from hingeproof.runs.timings import BenchInfo, BenchPlan
 
 
@@ -30,7 +33,8 @@ def plan(given: Mapping[str, Any]) -> BenchPlan:
     return BenchPlan(
         patterns=verified.patterns, users=verified.users, losses=verified.losses, frameworks=verified.frameworks,
         dtypes=verified.dtypes, devices=verified.devices or ("cpu",), modes=tuple(lists["mode"]),
-        phases=tuple(lists["phase"]), sizes=tuple(lists["size"]), inside=tuple(map(_fraction, lists["inside"])),
+        phases=tuple(lists["phase"]), sizes=tuple(lists["size"]),
+        inside=tuple(dict.fromkeys(map(_fraction, lists["inside"]))),
         layouts=tuple(lists["layout"]), caches=tuple(lists["cache"]), profile=profile,
         threads=given.get("threads") or 1, blocks=given.get("blocks") or 30, seed=given.get("seed") or 0,
     )  # fmt: skip
@@ -60,9 +64,11 @@ def _fraction(text: str) -> float:
     return value
 
 
-def same(info: BenchInfo) -> None:
-    """Raise UsageError where a run would go on in another environment than it began in."""
-    now = surroundings.comparable(info.plan.threads)
-    changed = [n for n in sorted({*now, *info.comparable}) if now.get(n) != info.comparable.get(n)]
-    if changed:
-        raise UsageError(f"the run cannot go on: {', '.join(changed)} changed; start a new one")
+def to_resume(out: str | None, asked: BenchPlan) -> tuple[Path, BenchInfo]:
+    """Return the run to go on with. Raises: UsageError where it would not be the same run."""
+    directory, info = incomplete(out, BENCH)
+    refuse_changed(directory, "environment", info.comparable, surroundings.comparable(info.plan.threads))
+    silent = BenchPlan()
+    said = [field for field in asked.__struct_fields__ if getattr(asked, field) != getattr(silent, field)]
+    refuse_another(directory, info.plan, asked, said)
+    return directory, info

@@ -49,7 +49,9 @@ def run(
     grad: Annotated[str | None, typer.Option(metavar="module:function", help="Gradient of a NumPy callable.")] = None,
     contract: Contract = None,
     out: Out = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, or with the newest incomplete one.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the cases.")] = False,
     quiet: Quiet = False,
     json: Rows = False,
@@ -57,42 +59,32 @@ def run(
     """Time implementations, and check every timed answer with the oracle."""
     from hingeproof.bench.timing import asked, show
     from hingeproof.bench.timing import controller as running
-    from hingeproof.bench.timing.session import Session, new_directory, read_rows
-    from hingeproof.errors import UsageError
-    from hingeproof.run.controller import locked
-    from hingeproof.runs.directory import refuse_what_is_there
+    from hingeproof.bench.timing.session import Session, new_info
+    from hingeproof.runs.directory import new_directory
+    from hingeproof.runs.kinds import BENCH
+    from hingeproof.runs.reader import read
 
     given = {
         "patterns": patterns, "loss": loss, "framework": framework, "dtype": dtype, "device": device, "mode": mode,
         "phase": phase, "size": size, "inside": inside, "layout": layout, "cache": cache, "profile": profile,
         "threads": threads, "blocks": blocks, "seed": seed, "grad": grad, "contract": contract,
     }  # fmt: skip
+    plan = asked.plan(given)
     if resume:
-        if out is None:
-            raise UsageError("--resume: name the run with --out")
-        session = Session(Path(out))
-        info = session.info()
-        if info.complete:
-            raise UsageError(f"the run in {out} is complete: there is nothing to resume")
-        asked.same(info)
+        directory, info = asked.to_resume(out, plan)
+    elif dry_run:
+        print(f"{running.dry_run(plan)} cases")
+        raise typer.Exit
     else:
-        plan = asked.plan(given)
-        if dry_run:
-            print(f"{running.dry_run(plan)} cases")
-            raise typer.Exit
-        if out is not None:
-            refuse_what_is_there(Path(out))
-        session = Session(Path(out) if out is not None else new_directory("bench"))
-        info = session.begin(plan, sys.argv[1:])
-    with locked(session.directory):
-        info, code = running.execute(session, info)
-    rows = read_rows(session.directory)
+        directory, info = new_directory(out, BENCH), new_info("bench", plan, sys.argv[1:])
+    info, code = running.execute(Session(directory), info)
+    rows = read(directory, BENCH).records
     if json:
-        sys.stdout.write((session.directory / "records.jsonl").read_text(encoding="utf-8"))
+        sys.stdout.write((directory / "records.jsonl").read_text(encoding="utf-8"))
     else:
         if not quiet:
             print(show.table(rows))
-        print(show.sentence(info, rows, str(session.directory)))
+        print(show.sentence(info, rows, str(directory)))
     raise typer.Exit(code)
 
 
@@ -129,9 +121,9 @@ def gate(
     from hingeproof.bench.gate import controller as gating
     from hingeproof.bench.gate.paired import Limits
     from hingeproof.bench.gate.side import prepare
-    from hingeproof.bench.timing.session import Session, new_directory
     from hingeproof.errors import UsageError
-    from hingeproof.runs.directory import refuse_what_is_there
+    from hingeproof.runs.directory import new_directory, refuse_what_is_there
+    from hingeproof.runs.kinds import GATE
     from hingeproof.runs.timings import gate_code
 
     if pairs < 5:
@@ -152,15 +144,15 @@ def gate(
         needed()
     sides = prepare(base, head, threads)
     plan, todo = gating.subjects(given, *sides)
-    session = Session(Path(out) if out is not None else new_directory("gate"))
+    directory = new_directory(out, GATE)
     limits = Limits(
         pairs=pairs, most_pairs=max(24, pairs), seconds=seconds, threshold=threshold, equivalence=equivalence
     )
-    rows, _ = gating.execute(session, plan, todo, *sides, limits, counted=instructions)
+    info, rows = gating.execute(directory, plan, todo, *sides, limits, counted=instructions)
     if json:
-        sys.stdout.write((session.directory / "records.jsonl").read_text(encoding="utf-8"))
+        sys.stdout.write((directory / "records.jsonl").read_text(encoding="utf-8"))
     else:
         if not quiet:
             print(gating.table(rows))
-        print(gating.sentence(rows, *sides, session.info(), session.directory))
+        print(gating.sentence(rows, *sides, info, directory))
     raise typer.Exit(gate_code(rows, strict=strict))

@@ -51,7 +51,7 @@ def report(
     """Render runs: in the terminal, as HTML, Markdown, JUnit, JSON, SARIF, annotations and a badge."""
     from hingeproof.reports import model as load
 
-    told = [_unreadable(load.run, Path(run)) for run in runs]
+    told = [load.run(Path(run)) for run in runs]
     names = load.distinct_names([Path(run) for run in runs])
     told = [msgspec.structs.replace(run, name=name) for run, name in zip(told, names, strict=True)]
     _reject_same_files((html, markdown, comment, junit, sarif, badge))
@@ -121,7 +121,7 @@ def diff(
     from hingeproof.reports import tables
     from hingeproof.reports.write.terminal_diff import render
 
-    sides = [_unreadable(load.run, Path(side), summarised=False) for side in (base, head)]
+    sides = [load.run(Path(side), summarised=False) for side in (base, head)]
     names = load.distinct_names([Path(base), Path(head)])
     _reject_same_files((html, markdown, comment, junit, sarif, badge))
     if sides[0].kind != sides[1].kind:
@@ -129,7 +129,7 @@ def diff(
         raise UsageError(f"{kinds}: a diff needs two of one kind")
     if sides[0].kind == "gate":
         raise UsageError("a gate run is a comparison already: see hingeproof report, or diff two bench runs")
-    d = _unreadable(load.difference, sides[0], sides[1], (names[0], names[1]), strict=strict)
+    d = load.difference(sides[0], sides[1], (names[0], names[1]), strict=strict)
     info = sides[1].info
 
     if html is not None:
@@ -177,10 +177,7 @@ def publish(
     from hingeproof.reports.write import site
 
     names = load.distinct_names([Path(run) for run in runs])
-    told = [
-        msgspec.structs.replace(_unreadable(load.run, Path(run)), name=name)
-        for run, name in zip(runs, names, strict=True)
-    ]
+    told = [msgspec.structs.replace(load.run(Path(run)), name=name) for run, name in zip(runs, names, strict=True)]
     files = site.pages(told, _statements(), _series(history) if history is not None else ())
     try:
         _guarded("--out", out, lambda: site.write(files, Path(out)))
@@ -221,16 +218,6 @@ def _console(color: bool | None) -> Any:
     if color is None:
         return Console(file=sys.stdout, highlight=False)
     return Console(file=sys.stdout, highlight=False, no_color=not color, force_terminal=color or None)
-
-
-def _unreadable(read: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-    """Call a reader. Raises: UsageError where a run cannot be read."""
-    from hingeproof.runs.reader import UnreadableRunError
-
-    try:
-        return read(*arguments, **more)
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
 
 
 def _reject_same_files(targets: Sequence[str | None]) -> None:

@@ -11,17 +11,15 @@ from pathlib import Path
 from hingeproof.errors import FINDING, GOOD, UsageError
 from hingeproof.frameworks.environment import FLAGS
 from hingeproof.ledger.deviations import the_one
-from hingeproof.runs.reader import UnreadableRunError, read
+from hingeproof.runs.kinds import VERIFY
+from hingeproof.runs.reader import read
 
 SECONDS = 300.0
 
 
 def reproduce(run: Path, check: str) -> int:
     """Write the script to standard output; say on standard error whether it shows the failure. Raises: UsageError."""
-    try:
-        record = the_one(read(run).records, check)
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
+    record = the_one(read(run, VERIFY).records, check)
     if record.witness is None or not record.witness.script:
         raise UsageError(f"{record.check} is {record.verdict}: only a failure that was judged has a script")
     script = record.witness.script

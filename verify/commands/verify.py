@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hingeproof.errors import GOOD, INTERNAL, INTERRUPTED, NOTHING, UsageError
-from hingeproof.frameworks.environment import environment, without_home
+from hingeproof.frameworks.environment import environment, versions, without_home
 from hingeproof.ledger.deviations import overdue
-from hingeproof.plan.options import Options, plan
+from hingeproof.plan.options import Options, decided, plan
 from hingeproof.plan.user import users
-from hingeproof.runs import directory as runs
-from hingeproof.runs.records import SCHEMA_VERSION, Plan, RunInfo
+from hingeproof.runs import reader
+from hingeproof.runs.directory import new_directory, refuse_what_is_there
+from hingeproof.runs.kinds import VERIFY
+from hingeproof.runs.records import FINDINGS, SCHEMA_VERSION, Plan, RunInfo
+from hingeproof.runs.resume import failed, incomplete, refuse_another, refuse_changed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,17 +34,17 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
     from hingeproof.run import drawing
     from hingeproof.run.controller import execute
     from hingeproof.run.progress import Progress
-    from hingeproof.runs.journal import Journal
+    from hingeproof.runs.passes import Passes
 
     if resume and last_failed:
         raise UsageError("--resume and --last-failed exclude each other: the run to resume knows its checks")
     if resume:
-        directory, info = runs.to_resume(wanted, _plan)
+        directory, info = _to_resume(wanted)
         table = build(info.plan)
     else:
         if wanted.out is not None and not dry_run:
-            runs.refuse_what_is_there(Path(wanted.out))
-        todo = runs.last_failed(wanted, _plan) if last_failed else _plan(wanted)
+            refuse_what_is_there(Path(wanted.out))
+        todo = _last_failed(wanted) if last_failed else _plan(wanted)
         table = build(todo)
         info = _info(todo, table)
     if not table.checks:
@@ -49,15 +52,15 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
     if dry_run:
         return _dry_run(wanted, table, info.plan)
     if not resume:
-        directory = runs.new_directory(wanted)
+        directory = new_directory(wanted.out, VERIFY)
     for entry in overdue(info.plan.deviations, datetime.datetime.now(datetime.UTC).date()):
         _say(f"warning: the deviation {entry.id} was to be reviewed by {entry.review_by}: look at {entry.link} again")
-    journal = Journal(directory)
-    judged = journal.records() if resume else {}
+    passes = Passes(directory)
+    judged = passes.journal.rows() if resume else {}
     open_ones = {check: weight for check, weight in weights(table.checks).items() if check not in judged}
     progress = Progress(_console(wanted, sys.stderr), open_ones, quiet=bool(wanted.quiet))
     outcome = execute(
-        journal,
+        passes,
         info,
         table.checks,
         jobs=wanted.workers,
@@ -66,7 +69,7 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
         progress=progress,
     )
     if outcome.info.complete and not outcome.interrupted:
-        drawing.write(journal, outcome.info)
+        drawing.write(directory, outcome.info)
     code = _report(wanted, outcome, directory)
     if outcome.interrupted:
         _say(f"stopped: nothing judged is lost; to go on: hingeproof verify --resume --out {directory}")
@@ -82,6 +85,23 @@ def verify(wanted: Options, *, last_failed: bool, resume: bool, dry_run: bool) -
 
 def _plan(wanted: Options) -> Plan:
     return plan(wanted, users(wanted))
+
+
+def _to_resume(wanted: Options) -> tuple[Path, RunInfo]:
+    """Return the run to go on with. Raises: UsageError where it would not be the same run."""
+    directory, info = incomplete(wanted.out, VERIFY)
+    now = versions()
+    facts = environment().keys() - now.keys()  # of the machine: they decide no verdict
+    refuse_changed(directory, "versions", {n: v for n, v in info.environment.items() if n not in facts}, now)
+    if wanted.said:
+        refuse_another(directory, info.plan, _plan(wanted), decided(wanted.said))
+    return directory, info
+
+
+def _last_failed(wanted: Options) -> Plan:
+    """Return the plan of what failed in the newest complete run. Raises: UsageError where nothing did."""
+    before, checks = failed()
+    return msgspec.structs.replace(_plan(wanted) if wanted.said else before, checks=checks)
 
 
 def _info(todo: Plan, table: Table) -> RunInfo:
@@ -159,7 +179,7 @@ def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
             {name: law.statement for name, law in LAWS.items()},
             _console(wanted, sys.stdout),
         )
-        pairs.render(pairs.read(directory), _console(wanted, sys.stdout))
+        pairs.render(reader.pairs(directory), _console(wanted, sys.stdout))
     if not wanted.quiet:
         _say(f"records and environment: {directory}", prefix="")
     return summary.exit_code
@@ -167,7 +187,7 @@ def _report(wanted: Options, outcome: Outcome, directory: Path) -> int:
 
 def _as_json(outcome: Outcome, directory: Path, code: int) -> dict[str, Any]:
     info = outcome.info
-    findings = [r for r in outcome.records if r.verdict in runs.FINDINGS]
+    findings = [r for r in outcome.records if r.verdict in FINDINGS]
     verdicts: dict[str, int] = {}
     for record in outcome.records:
         verdicts[record.verdict] = verdicts.get(record.verdict, 0) + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,22 @@ PLANNED = (
     "patterns", "loss", "framework", "dtype", "device", "mode", "law", "profile", "seed", "strict", "contract", "grad",
     "reference", "ledger",
 )  # fmt: skip
+
+
+# Which fields of a plan an option decides; the others decide the one of their own name.
+DECIDES = {
+    "patterns": ("patterns", "users"),
+    "reference": ("patterns",),
+    "loss": ("losses",),
+    "framework": ("frameworks",),
+    "dtype": ("dtypes",),
+    "device": ("devices",),
+    "mode": ("modes",),
+    "law": ("laws",),
+    "contract": ("users",),
+    "grad": ("users",),
+    "ledger": ("deviations",),
+}
 
 
 class Declared(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +80,11 @@ class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={
     @property
     def workers(self) -> int:
         return self.jobs if self.jobs is not None else cpus()
+
+
+def decided(said: Iterable[str]) -> list[str]:
+    """Return the fields of a plan that these options decide."""
+    return list(dict.fromkeys(field for option in said for field in DECIDES.get(option, (option,))))
 
 
 def split(values: Sequence[str] | None) -> list[str]:
