@@ -175,7 +175,10 @@ def test_a_wrong_answer_is_exit_code_4(
         (["--device", "tpu"], "no device is named"),
     ],
 )
-def test_a_users_mistake_is_one_line(words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_users_mistake_is_one_line(
+    words: list[str], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run(["bench", "run", *words]) == 2
     said = capsys.readouterr().err
     assert text in said

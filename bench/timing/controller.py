@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -97,21 +99,29 @@ def _worker(session: Session, framework: str, environment: Mapping[str, str], na
         *("-p", "pytest_benchmark.plugin", "-p", "hingeproof.plugin"),
         *("--pyargs", "hingeproof.bench.timing.test_timing"),
         *("--hingeproof-bench", str(session.directory.resolve()), "--hingeproof-bench-framework", framework),
+        "--hingeproof-watch-stdin",
         *("--benchmark-json", str(json), "-q", "--no-header", "--tb=short", "--color=no"),
     ]  # fmt: skip
     with (session.directory / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # never written to: its end tells the worker that we are gone
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is ours to deal with
+        )
         try:
             while process.poll() is None:
                 _say(session)
-                try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=1)
-                except subprocess.TimeoutExpired:
-                    continue
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
     _say(session, end=True)
     return process.returncode
 

@@ -62,26 +62,29 @@ def execute(
             command = pytest_command(
                 passes.directory, jobs=min(jobs, count), limit=limit, fail_fast=fail_fast, passes=count
             )
-            for environment, part in by_environment(info.plan, todo):
-                passes.write_todo(part)
-                code, interrupted = watch(command, passes, progress, environment)
-                if interrupted or code not in (0, 1):
-                    break
-        broken = "" if interrupted else what_broke(passes, code, fail_fast=fail_fast)
+            code, interrupted = judge(command, passes, info.plan, todo, progress)
         records = passes.journal.rows()
         if code in (0, 1, 2) and not interrupted:
             fill_in(passes, info, checks, records, limit)
-        info = msgspec.structs.replace(
-            info, complete=not interrupted and not broken, seconds=round(info.seconds + time.monotonic() - started, 3)
-        )
-        rest = [
-            unjudged(check, info.plan, verdict="undecided", reason=NOT_RUN)
-            for check in checks
-            if check.id not in records
-        ]
         found = [records[check.id] for check in checks if check.id in records]
+        without = [check for check in checks if check.id not in records]
+        broken = "" if interrupted else what_broke(passes, code, fail_fast=fail_fast, without=len(without))
+        seconds = round(info.seconds + time.monotonic() - started, 3)
+        info = msgspec.structs.replace(info, complete=not interrupted and not broken, seconds=seconds)
+        rest = [unjudged(check, info.plan, verdict="undecided", reason=NOT_RUN) for check in without]
         finish(passes, info, [*found, *rest] if info.complete else found)
     return Outcome(info, (*found, *rest), interrupted, broken)
+
+
+def judge(command: list[str], passes: Passes, plan: Plan, todo: Sequence[str], progress: Progress) -> tuple[int, bool]:
+    """Run pytest once for each environment that implementations need; return as `watch` does."""
+    code, interrupted = 0, False
+    for environment, part in by_environment(plan, todo):
+        passes.write_todo(part)
+        code, interrupted = watch(command, passes, progress, environment)
+        if interrupted or code not in (0, 1):
+            break
+    return code, interrupted
 
 
 def by_environment(plan: Plan, todo: Sequence[str]) -> list[tuple[dict[str, str], list[str]]]:
@@ -178,16 +181,21 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def what_broke(passes: Passes, code: int, *, fail_fast: bool) -> str:
-    """Return what is wrong with us, in a line, if anything. pytest: 0 all passed, 1 some failed, 2 stopped by -x."""
+def what_broke(passes: Passes, code: int, *, fail_fast: bool, without: int) -> str:
+    """Return what is wrong with us, in a line, if anything. pytest: 0 all passed, 1 some failed, 2 stopped by -x.
+
+    without: how many checks have no verdict, though pytest came to its end.
+    """
     log = passes.directory / "pytest.log"
     errors = passes.internal_errors()
     if errors:
-        last = errors[0].read_text(encoding="utf-8").strip().splitlines()[-1]
+        last = (errors[0].read_text(encoding="utf-8").strip().splitlines() or [""])[-1]  # a full disk keeps none
         return f"internal error in {len(errors)} pass{'es' if len(errors) > 1 else ''} ({last}): see {errors[0]}"
-    if code in (0, 1) or (code == 2 and fail_fast):
+    if code == 2 and fail_fast:
         return ""
-    return f"internal error: pytest ended with {code}: see {log}"
+    if code not in (0, 1):
+        return f"internal error: pytest ended with {code}: see {log}"
+    return f"internal error: {without:,} checks have no verdict: see {log}" if without and not fail_fast else ""
 
 
 def fill_in(passes: Passes, info: RunInfo, checks: Sequence[Check], records: dict[str, Record], limit: float) -> None:

@@ -62,7 +62,9 @@ class Verdicts:
     def report(self, check: Check) -> None:
         """Pass, fail or skip the item of this check."""
         if check.pass_id not in self._judged:
-            self._judged[check.pass_id] = {record.check: record for record in self._pass(check)}
+            judged = self._judged[check.pass_id] = {}
+            for found in self._pass(check):
+                judged[found.check] = found
         record = self._judged[check.pass_id].get(check.id)
         if record is None:
             pytest.fail(self._broken.get(check.pass_id, f"the engine gave no verdict on {check.id}"), pytrace=False)
@@ -96,11 +98,15 @@ class Verdicts:
             self.run.end(pass_id)
             return
         tries = Tries(self.run, pass_id)
-        for record in self._engine(checks, tries):
-            if record.check not in known:
-                known[record.check] = record
-                yield from self._write([record])
-        tries.done()
+        try:
+            for record in self._engine(checks, tries):
+                if record.check not in known:
+                    known[record.check] = record
+                    yield from self._write([record])
+        except OSError:  # a full disk, say: whoever finds the pass unended would take the implementation for dead
+            self._internal_error(pass_id)
+        finally:
+            tries.done()
 
     def _engine(self, checks: list[Check], tries: Tries) -> Iterator[Record]:
         """Run the engine under the watchdog. An exception of ours is kept apart from verdicts on the implementation."""
@@ -127,9 +133,14 @@ class Verdicts:
             seen = last_words(left.input, reason) if left is not None else None
             yield from unjudged_all(rest, self.plan, "crash", reason, seen)
         except Exception:
-            text = f"internal error of hingeproof in the pass {pass_id}\n{traceback.format_exc()}"
-            self._broken[pass_id] = text
-            self.run.write_internal_error(pass_id, text)
+            self._internal_error(pass_id)
+
+    def _internal_error(self, pass_id: str) -> None:
+        """Keep the exception that is being handled, which says nothing about the implementation."""
+        assert self.run is not None
+        text = f"internal error of hingeproof in the pass {pass_id}\n{traceback.format_exc()}"
+        self._broken[pass_id] = text
+        self.run.write_internal_error(pass_id, text)
 
     def _write(self, records: Iterable[Record]) -> Iterator[Record]:
         assert self.run is not None
