@@ -17,7 +17,7 @@ FLOOR = 0.05  # two runs one after the other differ by as much without any cause
 RESAMPLES = 1000
 
 
-class Interval(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True):
     """An estimate with the ends of its 99 % interval."""
 
     low: float
@@ -29,13 +29,13 @@ class Slower(msgspec.Struct, frozen=True):
     """A case's time in the head over that in the base, each as a ratio to the frozen kernel of its own run."""
 
     case: str
-    change: Interval | None
+    change: Span | None
     verdict: str  # slower, faster, same, inconclusive, or why there is none
     base: float | None
     head: float | None
 
 
-def interval(samples: Sequence[float]) -> Interval | None:
+def interval(samples: Sequence[float]) -> Span | None:
     """Return the median with its distribution-free interval (order statistics of the binomial), if there are enough."""
     if not samples:
         return None
@@ -43,8 +43,8 @@ def interval(samples: Sequence[float]) -> Interval | None:
     rank = _rank(len(ordered))
     middle = median(ordered)
     if rank is None:
-        return Interval(ordered[0], middle, ordered[-1])
-    return Interval(ordered[rank], middle, ordered[len(ordered) - 1 - rank])
+        return Span(ordered[0], middle, ordered[-1])
+    return Span(ordered[rank], middle, ordered[len(ordered) - 1 - rank])
 
 
 @lru_cache(maxsize=256)
@@ -98,14 +98,14 @@ def _slower(row: Timing, was: Timing, *, comparable: bool) -> Slower:
     return Slower(row.case, change, verdict, median(theirs), median(mine))
 
 
-def _bootstrap(name: str, base: list[float], head: list[float]) -> Interval:
+def _bootstrap(name: str, base: list[float], head: list[float]) -> Span:
     """Return the ratio of medians with its percentile interval, seeded by the case: the same each time."""
     chance = random.Random(name)
     ratios = sorted(
         median(chance.choices(head, k=len(head))) / median(chance.choices(base, k=len(base))) for _ in range(RESAMPLES)
     )
     cut = int((1 - LEVEL) / 2 * RESAMPLES)
-    return Interval(ratios[cut], median(head) / median(base), ratios[RESAMPLES - 1 - cut])
+    return Span(ratios[cut], median(head) / median(base), ratios[RESAMPLES - 1 - cut])
 
 
 def seconds(value: float) -> str:

@@ -240,6 +240,14 @@ def test_resume_alone_takes_the_newest_incomplete_timing_run(
     assert "there is no incomplete run of `hingeproof bench run`" in capsys.readouterr().err
 
 
+def test_nobody_is_blamed_for_what_was_timed_when_an_earlier_process_was_killed(tmp_path: Path) -> None:
+    directory, _ = begun(tmp_path)
+    Session(directory).starting(cases(PLAN)[1])
+    assert Session(directory).culprit() == cases(PLAN)[1].id
+    Session(directory).begin(Session(directory).info())
+    assert Session(directory).culprit() is None
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hingeproof.run.controller import worker_environment
 from hingeproof.runs import parts, reader
-from hingeproof.runs.figures import Curve, Figure, SvmPicture, UlpError
+from hingeproof.runs.figures import Figure, LossCurve, SvmPicture, UlpError
 from hingeproof.runs.journal import write_lines
 from hingeproof.runs.records import RunInfo
 
@@ -25,7 +25,9 @@ def write(directory: Path, info: RunInfo) -> None:
     figures: list[Figure] = list(curves(i.loss for i in implementations(info.plan).values()))
     if info.plan.profile in ENVELOPES:
         figures += _envelopes(directory)
-    of_laws = [figure for figure in reader.figures(directory) if not isinstance(figure, Curve | SvmPicture | UlpError)]
+    of_laws = [
+        figure for figure in reader.figures(directory) if not isinstance(figure, LossCurve | SvmPicture | UlpError)
+    ]
     write_lines(directory / "figures.jsonl", [*of_laws, *figures])
 
 

@@ -9,7 +9,7 @@ from hingeproof.runs.records import SCHEMA_VERSION, Record, RunInfo
 from hingeproof.runs.timings import BENCH_SCHEMA_VERSION, BenchInfo, GateRow, Timing
 
 
-class Row(Protocol):
+class HasId(Protocol):
     """What a run finds, one a line. A run has one row on a thing, and its `id` says on which."""
 
     @property
@@ -17,7 +17,7 @@ class Row(Protocol):
 
 
 InfoT = TypeVar("InfoT", bound=RunInfo | BenchInfo)
-RowT = TypeVar("RowT", bound=Row)
+RowT = TypeVar("RowT", bound=HasId)
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,4 @@ VERIFY = RunKind("verify", RunInfo, Record, SCHEMA_VERSION, "hingeproof verify")
 BENCH = RunKind("bench", BenchInfo, Timing, BENCH_SCHEMA_VERSION, "hingeproof bench run")
 GATE = RunKind("gate", BenchInfo, GateRow, BENCH_SCHEMA_VERSION, "hingeproof bench gate")
 
-_VERSIONS = {kind.name: kind.version for kind in (VERIFY, BENCH, GATE)}
-
-
-def newest_version(name: str) -> int | None:
-    """Return the newest schema version of a kind; None where there is no such kind."""
-    return _VERSIONS.get(name)
+VERSIONS = {kind.name: kind.version for kind in (VERIFY, BENCH, GATE)}

@@ -14,7 +14,7 @@ import msgspec
 from hingeproof.errors import UsageError
 from hingeproof.runs import parts
 from hingeproof.runs.figures import Figure
-from hingeproof.runs.kinds import InfoT, RowT, RunKind, newest_version
+from hingeproof.runs.kinds import VERSIONS, InfoT, RowT, RunKind
 from hingeproof.runs.records import Pair
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ def _head(directory: Path) -> tuple[str, bytes]:
     except OSError as error:
         raise UnreadableRunError(f"{path} cannot be read: {error.strerror}") from error
     head = _decoded(path, data, _Head)
-    newest = newest_version(head.kind)
+    newest = VERSIONS.get(head.kind)
     if newest is None:
         raise UnreadableRunError(
             f"{path} is of kind {head.kind!r}, which this hingeproof does not know: pip install --upgrade hingeproof"
