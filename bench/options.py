@@ -52,7 +52,7 @@ class RunOptions(msgspec.Struct, kw_only=True, frozen=True):
     ] = None
     contract: Contract = None
     out: Out = None
-    resume: Annotated[bool, Option(help="Go on with the run in --out.")] = False
+    resume: Annotated[bool, Option(help="Go on with the run in --out, or with the newest incomplete one.")] = False
     dry_run: Annotated[bool, Option(help="Only count the cases.")] = False
     quiet: Quiet = False
     json: Rows = False

@@ -275,7 +275,7 @@ def test_a_timing_run_in_every_rendering(tmp_path: Path, capsys: pytest.CaptureF
 def test_the_interval_of_the_median_is_the_binomial_one() -> None:
     # P(Bin(11, 1/2) <= 0) = 1/2048 and <= 1 is 12/2048 > 0.005: the ends are the extremes
     found = timings.interval([float(i) for i in range(11)])
-    assert found == timings.Interval(0.0, 5.0, 10.0)
+    assert found == timings.Span(0.0, 5.0, 10.0)
     # P(Bin(20, 1/2) <= 3) = 1351/2^20 < 0.005 < P(<= 4): ranks 3 and 16
     found = timings.interval([float(i) for i in range(20)])
-    assert found == timings.Interval(3.0, 9.5, 16.0)
+    assert found == timings.Span(3.0, 9.5, 16.0)

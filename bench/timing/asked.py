@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import msgspec
 
 from hingeproof.bench.options import RunOptions
@@ -13,7 +16,9 @@ from hingeproof.plan.contract_keys import parse
 from hingeproof.plan.option import as_plan, check
 from hingeproof.plan.options import VerifyOptions
 from hingeproof.plan.user import users
+from hingeproof.runs.kinds import BENCH
 from hingeproof.runs.records import Plan
+from hingeproof.runs.resume import incomplete, refuse_another, refuse_changed
 from hingeproof.runs.timings import BenchInfo, BenchPlan
 
 
@@ -33,7 +38,7 @@ def plan(wanted: RunOptions) -> BenchPlan:
     for text in wanted.size:
         parse_size(text)
     verified = _verified(wanted)
-    inside = tuple(map(_fraction, wanted.inside))
+    inside = tuple(dict.fromkeys(map(_fraction, wanted.inside)))
     return msgspec.structs.replace(
         as_plan(wanted, BenchPlan), patterns=verified.patterns, users=verified.users, inside=inside
     )
@@ -59,9 +64,12 @@ def _fraction(text: str) -> float:
     return value
 
 
-def same(info: BenchInfo) -> None:
-    """Raise UsageError where a run would go on in another environment than it began in."""
-    now = surroundings.comparable(info.plan.threads)
-    changed = [n for n in sorted({*now, *info.comparable}) if now.get(n) != info.comparable.get(n)]
-    if changed:
-        raise UsageError(f"the run cannot go on: {', '.join(changed)} changed; start a new one")
+def to_resume(out: str | None, asked: BenchPlan, decided: Iterable[str]) -> tuple[Path, BenchInfo]:
+    """Return the run to go on with. decided: the fields of the plan that were asked for.
+
+    Raises: UsageError where it would not be the same run.
+    """
+    directory, info = incomplete(out, BENCH)
+    refuse_changed(directory, "environment", info.comparable, surroundings.comparable(info.plan.threads))
+    refuse_another(directory, info.plan, asked, decided)
+    return directory, info

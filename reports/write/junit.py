@@ -8,9 +8,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from hingeproof.reports.compare import Change, Difference
-from hingeproof.reports.summary import FINDINGS
 from hingeproof.reports.text import UNSAFE, visible
-from hingeproof.runs.records import Record, RunInfo, Verdict, Witness
+from hingeproof.runs.records import FINDINGS, Record, RunInfo, Verdict, Witness
 
 # What XML 1.0 cannot hold, not even escaped. `visible` has dealt with the control characters already.
 UNWRITABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

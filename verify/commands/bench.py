@@ -22,35 +22,26 @@ def run(wanted: RunOptions) -> int:
     """Time implementations, and check every timed answer with the oracle."""
     from hingeproof.bench.timing import asked, show
     from hingeproof.bench.timing import controller as running
-    from hingeproof.bench.timing.session import Session, new_directory, read_rows
-    from hingeproof.run.controller import locked
-    from hingeproof.runs.directory import refuse_what_is_there
+    from hingeproof.bench.timing.session import Session, new_info
+    from hingeproof.plan.option import decided
+    from hingeproof.runs.directory import new_directory
+    from hingeproof.runs.kinds import BENCH
+    from hingeproof.runs.reader import read
 
-    out = Path(wanted.out) if wanted.out is not None else None
+    plan = asked.plan(wanted)
     if wanted.resume:
-        if out is None:
-            raise UsageError("--resume: name the run with --out")
-        session = Session(out)
-        info = session.info()
-        if info.complete:
-            raise UsageError(f"the run in {out} is complete: there is nothing to resume")
-        asked.same(info)
+        directory, info = asked.to_resume(wanted.out, plan, decided(wanted))
+    elif wanted.dry_run:
+        print(f"{running.dry_run(plan)} cases")
+        return GOOD
     else:
-        plan = asked.plan(wanted)
-        if wanted.dry_run:
-            print(f"{running.dry_run(plan)} cases")
-            return GOOD
-        if out is not None:
-            refuse_what_is_there(out)
-        session = Session(out or new_directory("bench"))
-        info = session.begin(plan, sys.argv[1:])
-    with locked(session.directory):
-        info, code = running.execute(session, info)
-    rows = read_rows(session.directory)
+        directory, info = new_directory(wanted.out, BENCH), new_info("bench", plan, sys.argv[1:])
+    info, code = running.execute(Session(directory), info)
+    rows = read(directory, BENCH).records
     _show(
-        session.directory,
+        directory,
         None if wanted.quiet else show.table(rows),
-        show.sentence(info, rows, str(session.directory)),
+        show.sentence(info, rows, str(directory)),
         as_json=wanted.json,
     )
     return code
@@ -63,9 +54,9 @@ def gate(wanted: GateOptions) -> int:
     from hingeproof.bench.gate import controller as gating
     from hingeproof.bench.gate.paired import Limits
     from hingeproof.bench.gate.side import prepare
-    from hingeproof.bench.timing.session import Session, new_directory
     from hingeproof.plan.option import check
-    from hingeproof.runs.directory import refuse_what_is_there
+    from hingeproof.runs.directory import new_directory, refuse_what_is_there
+    from hingeproof.runs.kinds import GATE
     from hingeproof.runs.timings import gate_code
 
     pairs = wanted.pairs
@@ -80,16 +71,16 @@ def gate(wanted: GateOptions) -> int:
         needed()
     sides = prepare(wanted.base, wanted.head, wanted.threads)
     plan, todo = gating.subjects(wanted, *sides)
-    session = Session(Path(wanted.out) if wanted.out is not None else new_directory("gate"))
+    directory = new_directory(wanted.out, GATE)
     limits = Limits(
         pairs=pairs, most_pairs=max(24, pairs), seconds=wanted.seconds, threshold=wanted.threshold,
         equivalence=wanted.equivalence,
     )  # fmt: skip
-    rows, _ = gating.execute(session, plan, todo, *sides, limits, counted=wanted.instructions)
+    info, rows = gating.execute(directory, plan, todo, *sides, limits, counted=wanted.instructions)
     _show(
-        session.directory,
+        directory,
         None if wanted.quiet else gating.table(rows),
-        gating.sentence(rows, *sides, session.info(), session.directory),
+        gating.sentence(rows, *sides, info, directory),
         as_json=wanted.json,
     )
     return gate_code(rows, strict=wanted.strict)

@@ -32,7 +32,6 @@ def diff(wanted: DiffOptions) -> int:
     """Compare two runs; exit 1 when something got worse."""
     from hingeproof.reports import model, tables
     from hingeproof.reports.write.terminal_diff import render
-    from hingeproof.runs.reader import UnreadableRunError
 
     base, head = read([wanted.base, wanted.head], summarised=False)
     distinct(wanted.targets)
@@ -42,10 +41,7 @@ def diff(wanted: DiffOptions) -> int:
         )
     if base.kind == "gate":
         raise UsageError("a gate run is a comparison already: see hingeproof report, or diff two bench runs")
-    try:
-        found = model.difference(base, head, (base.name, head.name), strict=wanted.strict)
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
+    found = model.difference(base, head, (base.name, head.name), strict=wanted.strict)
     shown = Compared(difference=found, sides=(base, head))
     write_difference(shown, wanted.targets)
     if wanted.json:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from hingeproof.errors import UsageError
 from hingeproof.plan.option import Option
 
 if TYPE_CHECKING:
     from hingeproof.reports.model import Told
-    from hingeproof.runs.figures import History
+    from hingeproof.runs.figures import Trend
 
 Quiet = Annotated[bool, Option(short="-q", help="Print only the verdict sentence.")]
 Json = Annotated[bool, Option(help="Print JSON instead of text.")]
@@ -23,18 +22,14 @@ Stored = Annotated[str | None, Option(metavar="DB", help="Draw the series of thi
 def read(runs: Sequence[str], *, summarised: bool = True) -> list[Told]:
     """Return the runs in directories, under names that tell them apart. Raises: UsageError."""
     from hingeproof.reports import model
-    from hingeproof.runs.reader import UnreadableRunError
 
     directories = [Path(run) for run in runs]
     names = model.distinct_names(directories)
-    try:
-        told = [model.run(directory, summarised=summarised) for directory in directories]
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
+    told = [model.run(directory, summarised=summarised) for directory in directories]
     return [msgspec.structs.replace(run, name=name) for run, name in zip(told, names, strict=True)]
 
 
-def series(history: str | None) -> Sequence[History]:
+def series(history: str | None) -> Sequence[Trend]:
     """Return the series of a history, to be drawn."""
     if history is None:
         return ()

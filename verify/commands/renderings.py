@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hingeproof.reports.compare import Difference
     from hingeproof.reports.model import Told
     from hingeproof.reports.summary import Summary
-    from hingeproof.runs.figures import History
+    from hingeproof.runs.figures import Trend
     from hingeproof.runs.records import RunInfo
 
 
@@ -26,7 +26,7 @@ class Runs:
     """What a report shows: runs of any kind, and the series of a history."""
 
     told: Sequence[Told]
-    stored: Sequence[History] = ()
+    stored: Sequence[Trend] = ()
 
     @property
     def verified(self) -> list[tuple[RunInfo, Summary]]:

@@ -17,12 +17,10 @@ SECONDS = 300.0
 def repro(run: Run, check: Check) -> int:
     """A script that shows one failure with the framework alone: exits 1 while it is there, 0 once it is gone."""
     from hingeproof.ledger.deviations import the_one
-    from hingeproof.runs.reader import UnreadableRunError, read
+    from hingeproof.runs.kinds import VERIFY
+    from hingeproof.runs.reader import read
 
-    try:
-        record = the_one(read(run).records, check)
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
+    record = the_one(read(run, VERIFY).records, check)
     if record.witness is None or not record.witness.script:
         raise UsageError(f"{record.check} is {record.verdict}: only a failure that was judged has a script")
     script = record.witness.script

@@ -34,19 +34,20 @@ def verify(given: VerifyOptions) -> int:
     from hingeproof.run import drawing
     from hingeproof.run.controller import execute
     from hingeproof.run.progress import Progress
-    from hingeproof.runs import directory as runs
-    from hingeproof.runs.journal import Journal
+    from hingeproof.runs.directory import new_directory, refuse_what_is_there
+    from hingeproof.runs.kinds import VERIFY
+    from hingeproof.runs.passes import Passes
 
     wanted = options(given, Path("pyproject.toml"))
     if wanted.resume and wanted.last_failed:
         raise UsageError("--resume and --last-failed exclude each other: the run to resume knows its checks")
     if wanted.resume:
-        directory, info = runs.to_resume(wanted, _plan)
+        directory, info = _to_resume(wanted)
         todo = build(info.plan)
     else:
         if wanted.out is not None and not wanted.dry_run:
-            runs.refuse_what_is_there(Path(wanted.out))
-        plan = runs.last_failed(wanted, _plan) if wanted.last_failed else _plan(wanted)
+            refuse_what_is_there(Path(wanted.out))
+        plan = _last_failed(wanted) if wanted.last_failed else _plan(wanted)
         todo = build(plan)
         info = _info(plan, todo)
     if not todo.checks:
@@ -54,15 +55,15 @@ def verify(given: VerifyOptions) -> int:
     if wanted.dry_run:
         return _dry_run(wanted, todo, info.plan)
     if not wanted.resume:
-        directory = runs.new_directory(wanted)
+        directory = new_directory(wanted.out, VERIFY)
     for entry in overdue(info.plan.deviations, datetime.datetime.now(datetime.UTC).date()):
         _say(f"warning: the deviation {entry.id} was to be reviewed by {entry.review_by}: look at {entry.link} again")
-    journal = Journal(directory)
-    judged = journal.records() if wanted.resume else {}
+    passes = Passes(directory)
+    judged = passes.journal.rows() if wanted.resume else {}
     open_ones = {check: weight for check, weight in weights(todo.checks).items() if check not in judged}
     progress = Progress(console(wanted.color, sys.stderr), open_ones, quiet=bool(wanted.quiet))
     outcome = execute(
-        journal,
+        passes,
         info,
         todo.checks,
         jobs=wanted.workers,
@@ -71,7 +72,7 @@ def verify(given: VerifyOptions) -> int:
         progress=progress,
     )
     if outcome.info.complete and not outcome.interrupted:
-        drawing.write(journal, outcome.info)
+        drawing.write(directory, outcome.info)
     code = _report(wanted, outcome, directory)
     if outcome.interrupted:
         _say(f"stopped: nothing judged is lost; to go on: hingeproof verify --resume --out {directory}")
@@ -91,6 +92,29 @@ def _plan(wanted: VerifyOptions) -> Plan:
     from hingeproof.plan.user import users
 
     return plan(wanted, users(wanted), ledger(wanted.ledger))
+
+
+def _to_resume(wanted: VerifyOptions) -> tuple[Path, RunInfo]:
+    """Return the run to go on with. Raises: UsageError where it would not be the same run."""
+    from hingeproof.frameworks.environment import environment, versions
+    from hingeproof.runs.kinds import VERIFY
+    from hingeproof.runs.resume import incomplete, refuse_another, refuse_changed
+
+    directory, info = incomplete(wanted.out, VERIFY)
+    now = versions()
+    facts = environment().keys() - now.keys()  # of the machine: they decide no verdict
+    refuse_changed(directory, "versions", {n: v for n, v in info.environment.items() if n not in facts}, now)
+    if wanted.decided:
+        refuse_another(directory, info.plan, _plan(wanted), wanted.decided)
+    return directory, info
+
+
+def _last_failed(wanted: VerifyOptions) -> Plan:
+    """Return the plan of what failed in the newest complete run. Raises: UsageError where nothing did."""
+    from hingeproof.runs.resume import failed
+
+    before, checks = failed()
+    return msgspec.structs.replace(_plan(wanted) if wanted.decided else before, checks=checks)
 
 
 def _info(plan: Plan, todo: Checklist) -> RunInfo:
@@ -149,6 +173,7 @@ def _report(wanted: VerifyOptions, outcome: Outcome, directory: Path) -> int:
     from hingeproof.reports import pairs
     from hingeproof.reports.summary import summarise
     from hingeproof.reports.write import junit, terminal
+    from hingeproof.runs import reader
 
     summary = summarise(outcome.info, outcome.records)
     if wanted.junit is not None:
@@ -164,14 +189,14 @@ def _report(wanted: VerifyOptions, outcome: Outcome, directory: Path) -> int:
         print(terminal.verdict_sentence(outcome.info, summary))
     else:
         terminal.render(outcome.info, outcome.records, statements(), console(wanted.color))
-        pairs.render(pairs.read(directory), console(wanted.color))
+        pairs.render(reader.pairs(directory), console(wanted.color))
     if not wanted.quiet:
         _say(f"records and environment: {directory}", prefix="")
     return summary.exit_code
 
 
 def _as_json(outcome: Outcome, directory: Path, code: int) -> dict[str, Any]:
-    from hingeproof.runs.directory import FINDINGS
+    from hingeproof.runs.records import FINDINGS
 
     info = outcome.info
     findings = [r for r in outcome.records if r.verdict in FINDINGS]

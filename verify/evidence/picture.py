@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hingeproof import svm
-from hingeproof.runs.figures import Line, SvmPicture
+from hingeproof.runs.figures import Boundary, SvmPicture
 from hingeproof.svm.exact import rounded
 
 EPOCHS = 200
@@ -56,8 +56,8 @@ def picture() -> SvmPicture:
         points=[(x1, x2) for x1, x2 in np.round(data, 4).tolist()],
         labels=[int(s) for s in signs],
         support=list(optimum.support),
-        optimum=Line("certified optimum", (certified[0], certified[1]), rounded(optimum.b)),
-        trained=[Line(f"SGD, {EPOCHS} epochs", (float(w[0]), float(w[1])), b)],
+        optimum=Boundary("certified optimum", (certified[0], certified[1]), rounded(optimum.b)),
+        trained=[Boundary(f"SGD, {EPOCHS} epochs", (float(w[0]), float(w[1])), b)],
         facts={
             "certified": f"{optimum.status}, objective {best:.6g}, {len(optimum.support)} support vectors",
             f"SGD, {EPOCHS} epochs (dashed)": f"objective {reached:.6g}, {(reached - best) / best:.2%} above",

@@ -25,7 +25,7 @@ class Kink(msgspec.Struct, frozen=True):
     high: float
 
 
-class Curve(msgspec.Struct, frozen=True, kw_only=True, tag="curve"):
+class LossCurve(msgspec.Struct, frozen=True, kw_only=True, tag="curve"):
     """φ of a loss and its slope over the margin z, from the exact definition.
 
     label: the label it holds for, where φ depends on it. A z that stands twice is a break: the slope left and right
@@ -81,7 +81,7 @@ class UlpError(msgspec.Struct, frozen=True, kw_only=True, tag="ulp"):
             raise ValueError("an envelope without columns")
 
 
-class Line(msgspec.Struct, frozen=True):
+class Boundary(msgspec.Struct, frozen=True):
     """A line w₁x₁ + w₂x₂ + b = 0 and what it is."""
 
     name: str
@@ -96,9 +96,9 @@ class SvmPicture(msgspec.Struct, frozen=True, kw_only=True, tag="svm"):
     points: list[tuple[float, float]]
     labels: list[int]
     support: list[int]
-    optimum: Line
+    optimum: Boundary
     margin: float = 1.0
-    trained: list[Line] = []
+    trained: list[Boundary] = []
     facts: dict[str, str] = {}
 
     def __post_init__(self) -> None:
@@ -136,7 +136,7 @@ class Moment(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True, tag="history"):
+class Trend(msgspec.Struct, frozen=True, kw_only=True, tag="history"):
     """A series over runs. change_points: indices at which the level changed, found by `bench/history`."""
 
     name: str
@@ -145,4 +145,4 @@ class History(msgspec.Struct, frozen=True, kw_only=True, tag="history"):
     change_points: list[int] = []
 
 
-Figure = Curve | UlpError | SvmPicture | Training | History
+Figure = LossCurve | UlpError | SvmPicture | Training | Trend
