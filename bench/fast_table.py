@@ -19,9 +19,9 @@ import msgspec
 from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject
 from hingeproof.bench.gate.side import prepare
 from hingeproof.bench.timing import surroundings
-from hingeproof.bench.timing.session import lines
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.runs.parts import lines
 from hingeproof.runs.timings import Case
 
 # (ours, theirs); eager for PyTorch and NumPy, jit for JAX
@@ -171,7 +171,7 @@ def main() -> None:
         with given.out.open("ab") as file:
             for row in compare(framework, done):
                 file.write(msgspec.json.encode(row) + b"\n")
-    print(table(lines(given.out, Row)))
+    print(table(list(lines(given.out, Row))))
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from hingeproof.bench.gate.paired import Gate, Limits, Subject, decide
 from hingeproof.bench.gate.side import prepare
 from hingeproof.bench.gate.statistics import clopper_pearson
 from hingeproof.bench.timing import surroundings
-from hingeproof.bench.timing.session import lines
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.runs.parts import lines
 from hingeproof.runs.timings import Case
 
 N = 100_000
@@ -176,7 +176,7 @@ def main() -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     while not given.summary and time.monotonic() - began < given.seconds:
-        done = lines(given.out, Trial)
+        done = list(lines(given.out, Trial))
         percent = due(done, WISHED)
         if percent is None:
             break
@@ -185,7 +185,7 @@ def main() -> None:
         with given.out.open("ab") as file:
             file.write(msgspec.json.encode(found) + b"\n")
         print(f"{len(done) + 1}: {percent} % planted: {found.gate} in {found.gate_seconds:.0f} s", file=sys.stderr)
-    done = lines(given.out, Trial)
+    done = list(lines(given.out, Trial))
     print(summary(done) if done else "no trials yet")
 
 

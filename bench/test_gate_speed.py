@@ -15,6 +15,7 @@ import pytest
 
 from hingeproof.judge.engine import run_pass
 from hingeproof.plan.checks import build
+from hingeproof.runs.kinds import VERIFY
 from hingeproof.runs.reader import read
 from hingeproof.runs.records import Plan
 
@@ -39,7 +40,7 @@ def test_references(benchmark: Any, tmp_path: Path, profile: str) -> None:
         ).returncode
 
     code = benchmark.pedantic(verify, rounds=1, iterations=1)
-    records = read(out).records
+    records = read(out, VERIFY).records
     passes = {(r.implementation, r.dtype, r.mode): 0 for r in records}
     for r in records:
         key = (r.implementation, r.dtype, r.mode)

@@ -9,7 +9,6 @@ import msgspec
 
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
 from hingeproof.reports.summary import (
-    FINDINGS,
     FINDINGS_KEPT,
     JUDGED,
     Finding,
@@ -20,7 +19,7 @@ from hingeproof.reports.summary import (
     columns,
 )
 from hingeproof.reports.timings import Slower
-from hingeproof.runs.records import Plan, Record, RunInfo, Verdict
+from hingeproof.runs.records import FINDINGS, Plan, Record, RunInfo, Verdict
 
 Kind = Literal["newly_failing", "newly_passing", "still_failing", "new", "vanished", "not_judged", "otherwise"]
 KINDS: tuple[Kind, ...] = (

@@ -15,10 +15,11 @@ from hingeproof.reports import pairs, timings
 from hingeproof.reports.compare import Difference, compare
 from hingeproof.reports.summary import Summary, exit_code, summarise
 from hingeproof.reports.write import terminal
-from hingeproof.runs import reader as read
+from hingeproof.runs import reader
 from hingeproof.runs.figures import Figure
+from hingeproof.runs.kinds import BENCH, GATE, VERIFY
 from hingeproof.runs.records import Pair, Record, RunInfo
-from hingeproof.runs.timings import GateRow, Timing, between, gate_code
+from hingeproof.runs.timings import BenchInfo, GateRow, Timing, between, gate_code
 
 _GATE = ("case", "base", "head", "verdict", "reason", "effect", "low", "high", "floor")
 
@@ -31,7 +32,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     info: RunInfo | None = None
     summary: Summary
-    timed: timings.Info | None = None
+    timed: BenchInfo | None = None
     gates: tuple[GateRow, ...] = ()
     timings: tuple[Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
@@ -46,50 +47,34 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     def records(self) -> Iterator[Record]:
         """Yield the verdicts, read from disk each time."""
-        return read.records(self.directory, self.verified)
-
-
-class _Kind(msgspec.Struct):
-    kind: str = "verify"
+        return reader.records(self.directory, self.verified, VERIFY)
 
 
 def run(directory: Path, *, summarised: bool = True) -> Told:
     """Return the run in a directory; `summarised=False` leaves its records unread. Raises: UnreadableRunError."""
     name = directory.resolve().name
-    kind = _kind(directory)
-    if kind == "gate":
-        timed, gates = timings.read(directory, GateRow)
+    kind = reader.kind_of(directory)
+    if kind == GATE.name:
+        gate = reader.read(directory, GATE)
         return Told(
-            name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, gates=tuple(gates),
-            exit_code=gate_code(gates, strict=False),
+            name=name, directory=directory, kind=kind, summary=_NOTHING, timed=gate.info, gates=gate.records,
+            exit_code=gate_code(gate.records, strict=False),
         )  # fmt: skip
-    if kind == "bench":
-        timed, rows = timings.read(directory, Timing)
-        code = GOOD if any(row.status == "measured" for row in rows) else NOTHING
+    if kind == BENCH.name:
+        bench = reader.read(directory, BENCH)
+        code = GOOD if any(row.status == "measured" for row in bench.records) else NOTHING
         return Told(
-            name=name, directory=directory, kind=kind, summary=_NOTHING, timed=timed, timings=tuple(rows),
-            figures=figures(directory), exit_code=code,
+            name=name, directory=directory, kind=kind, summary=_NOTHING, timed=bench.info, timings=bench.records,
+            figures=reader.figures(directory), exit_code=code,
         )  # fmt: skip
-    info = read.read_info(directory)
+    info = reader.read_info(directory, VERIFY)
     if not summarised:
         return Told(name=name, directory=directory, kind=kind, info=info, summary=_NOTHING)
-    summary = summarise(info, read.records(directory, info))
+    summary = summarise(info, reader.records(directory, info, VERIFY))
     return Told(
-        name=name, directory=directory, kind=kind, info=info, summary=summary, figures=figures(directory),
-        pairs=pairs.read(directory), exit_code=summary.exit_code,
+        name=name, directory=directory, kind=kind, info=info, summary=summary, figures=reader.figures(directory),
+        pairs=reader.pairs(directory), exit_code=summary.exit_code,
     )  # fmt: skip
-
-
-def _kind(directory: Path) -> str:
-    try:
-        return msgspec.json.decode((directory / "run.json").read_bytes(), type=_Kind).kind
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return "verify"  # whose reader says what is wrong
-
-
-def figures(directory: Path) -> tuple[Figure, ...]:
-    """Return the figures of a run. Raises: UnreadableRunError."""
-    return read.rows(directory / "figures.jsonl", Figure)
 
 
 def distinct_names(directories: Sequence[Path]) -> list[str]:
@@ -114,8 +99,8 @@ def difference(base: Told, head: Told, names: tuple[str, str], *, strict: bool) 
 
 
 def timing_difference(
-    base: timings.Info,
-    head: timings.Info,
+    base: BenchInfo,
+    head: BenchInfo,
     rows: tuple[Iterable[Timing], Iterable[Timing]],
     names: tuple[str, str],
 ) -> Difference:

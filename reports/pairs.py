@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from hingeproof.reports.text import one_line, shorten
 from hingeproof.reports.write.page import Page
-from hingeproof.runs.reader import rows
 from hingeproof.runs.records import Pair
 
 MODES_SHOWN = 8
@@ -17,11 +15,6 @@ NOTE = (
     "identical: pairs alike bit for bit; NaN/inf, gradient: pairs of which only one is finite somewhere, or which "
     "choose different sub-gradients at a kink or tie"
 )
-
-
-def read(directory: Path) -> tuple[Pair, ...]:
-    """Return the pairs of a run; none where it has no pairs.jsonl. Raises: UnreadableRunError."""
-    return rows(directory / "pairs.jsonl", Pair)
 
 
 def render(pairs: Iterable[Pair], console: Console) -> None:

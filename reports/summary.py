@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
-from hingeproof.runs.records import Record, RunInfo, Verdict
+from hingeproof.runs.records import FINDINGS, Record, RunInfo, Verdict
 
-FINDINGS: tuple[Verdict, ...] = ("crash", "timeout", "fail", "stale")
 # A verdict on the implementation, one way or the other. `undecided` and `unsupported` are none.
 JUDGED: tuple[Verdict, ...] = (*FINDINGS, "known", "pass")
 # `unsupported` last: a cell where one mode is unsupported and the rest passed shows that they passed.

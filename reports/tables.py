@@ -10,10 +10,10 @@ import msgspec
 
 from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
-from hingeproof.reports.summary import FINDINGS, Selection, Shared, Summary
+from hingeproof.reports.summary import Selection, Shared, Summary
 from hingeproof.reports.text import names, number, one_line
 from hingeproof.reports.timings import interval, seconds
-from hingeproof.runs.records import Pair, RunInfo, Verdict
+from hingeproof.runs.records import FINDINGS, Pair, RunInfo, Verdict
 from hingeproof.runs.timings import Case, GateRow, Timing
 
 State = Literal["", "bad", "good", "open"]

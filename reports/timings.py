@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 import msgspec
 
-from hingeproof.runs.reader import UnreadableRunError
-from hingeproof.runs.timings import GateRow, Timing
+from hingeproof.runs.timings import Timing
 
 LEVEL = 0.99
 FLOOR = 0.05  # two runs one after the other differ by as much without any cause; the paired gate sees less
 RESAMPLES = 1000
-
-
-Row = TypeVar("Row", Timing, GateRow)
-
-
-class Info(msgspec.Struct, frozen=True):
-    """What a report says of a timing run as a whole; run.json holds more."""
-
-    kind: str
-    started: str
-    complete: bool
-    comparable: dict[str, str] = {}
-    environment_hash: str = ""
-    sides: dict[str, dict[str, str]] = {}
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -50,36 +33,6 @@ class Slower(msgspec.Struct, frozen=True):
     verdict: str  # slower, faster, same, inconclusive, or why there is none
     base: float | None
     head: float | None
-
-
-def read(directory: Path, row: type[Row]) -> tuple[Info, list[Row]]:
-    """Return a timing run (rows: Timing) or a gate run (rows: GateRow). Raises: UnreadableRunError."""
-    path = directory / "run.json"
-    try:
-        info = msgspec.json.decode(path.read_bytes(), type=Info)
-        merged = directory / "records.jsonl"
-        # a run that goes on, or was killed, has its rows as they were measured
-        path_of_rows = merged if merged.exists() or info.complete else directory / "rows.jsonl"
-        return info, list(_rows(path_of_rows, info, row)) if info.complete or path_of_rows.exists() else []
-    except OSError as error:
-        raise UnreadableRunError(f"{error.filename} cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UnreadableRunError(f"{path} is damaged ({' '.join(str(error).split())}): time again") from error
-
-
-def _rows(path: Path, info: Info, row: type[Row]) -> Iterator[Row]:
-    decoder = msgspec.json.Decoder(row)
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                yield decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                if not line.endswith(b"\n") and not info.complete:
-                    return
-                why = " ".join(str(error).split())
-                raise UnreadableRunError(f"{path}, line {number} is damaged: {why}") from error
 
 
 def interval(samples: Sequence[float]) -> Span | None:

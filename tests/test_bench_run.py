@@ -10,13 +10,21 @@ import pytest
 
 from hingeproof.bench.timing import controller as running
 from hingeproof.bench.timing.measure import row
-from hingeproof.bench.timing.session import Session, read_info, read_rows
+from hingeproof.bench.timing.session import Session, new_info
 from hingeproof.bench.timing.show import seconds, sentence, table
 from hingeproof.bench.timing.surroundings import comparable, hashed, volatile
 from hingeproof.commands.main import run
-from hingeproof.runs.timings import BenchPlan, Timing
+from hingeproof.runs import parts
+from hingeproof.runs.journal import Journal
+from hingeproof.runs.kinds import BENCH
+from hingeproof.runs.reader import Run, read
+from hingeproof.runs.timings import BenchInfo, BenchPlan, Timing
 
 QUICK = ["bench", "run", "numpy.hinge", "--phase", "forward", "--blocks", "3"]
+
+
+def run_of(directory: Path) -> Run[BenchInfo, Timing]:
+    return read(directory, BENCH)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +35,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_is_a_directory(measured: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    info, rows = read_info(measured), read_rows(measured)
+    info, rows = run_of(measured).info, run_of(measured).records
     assert info.complete
     assert info.kind == "bench"
     assert info.cases == len(rows) == 2
@@ -35,13 +43,13 @@ def test_a_run_is_a_directory(measured: Path, capsys: pytest.CaptureFixture[str]
     assert all(r.status == "measured" and len(r.blocks) == 3 and r.ratio and r.roof for r in rows)
     assert [c.framework for c in info.self_checks] == ["numpy"]
     assert info.self_checks[0].passed
-    assert not (measured / "rows.jsonl").exists()
+    assert sorted(p.name for p in measured.iterdir()) == ["artifacts", "numpy.log", "records.jsonl", "run.json"]
     assert "2 measured" in sentence(info, rows, str(measured))
     assert "N=1000" in table(rows)
 
 
 def test_the_environment_is_split(measured: Path) -> None:
-    info = read_info(measured)
+    info = run_of(measured).info
     assert info.environment_hash == hashed(info.comparable)
     assert set(info.volatile) == set(volatile())
     assert not set(info.volatile) & set(info.comparable)
@@ -54,7 +62,7 @@ def test_the_environment_is_split(measured: Path) -> None:
 def test_pytest_benchmark_writes_the_same_numbers(measured: Path) -> None:
     written = json.loads((measured / "artifacts" / "numpy.json").read_text())
     found = {b["extra_info"]["case"]: b["stats"] for b in written["benchmarks"]}
-    for r in read_rows(measured):
+    for r in run_of(measured).records:
         blocks = [b / r.loops for b in r.blocks]
         assert found[r.case]["rounds"] == 3
         assert found[r.case]["median"] == pytest.approx(sorted(blocks)[1], rel=1e-6)
@@ -71,25 +79,26 @@ def test_out_is_never_overwritten(measured: Path, capsys: pytest.CaptureFixture[
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     plan = BenchPlan(patterns=("numpy.hinge",), phases=("forward",), sizes=("1000", "2000"), blocks=3)
     session = Session(tmp_path / "run")
-    session.begin(plan, [])
+    session.begin(new_info("bench", plan, []))
     first, _ = session.todo()
     kept = row(first, status="measured", seconds=1.0, blocks=[1.0], loops=1)
     session.append(kept)
-    with session.rows.open("ab") as file:
+    (part,) = parts.parts(session.directory)[:1]
+    with part.open("ab") as file:
         file.write(msgspec.json.encode(kept)[:40])  # killed while writing
     assert [c.n for c in session.todo()] == [2000]
     assert run(["bench", "run", "--resume", "--out", str(tmp_path / "run")]) == 0
-    rows = read_rows(tmp_path / "run")
+    rows = run_of(tmp_path / "run").records
     assert {r.fields.n for r in rows} == {1000, 2000}
     assert next(r for r in rows if r.fields.n == 1000) == kept
 
 
 def test_a_run_of_another_environment_does_not_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    session = Session(tmp_path / "run")
-    info = session.begin(BenchPlan(patterns=("numpy.hinge",)), [])
-    session.write_info(msgspec.structs.replace(info, comparable={**info.comparable, "processor": "another"}))
+    info = new_info("bench", BenchPlan(patterns=("numpy.hinge",)), [])
+    other = msgspec.structs.replace(info, comparable={**info.comparable, "processor": "another"})
+    Journal(tmp_path / "run", BENCH).begin(other)
     assert run(["bench", "run", "--resume", "--out", str(tmp_path / "run")]) == 2
-    assert "processor changed" in capsys.readouterr().err
+    assert "environment changed (processor another → " in capsys.readouterr().err
 
 
 def test_a_case_that_kills_its_worker_is_a_row(
@@ -107,7 +116,7 @@ def test_a_case_that_kills_its_worker_is_a_row(
         ]
     )
     assert code == 1
-    found = {r.fields.n: r for r in read_rows(tmp_path / "run")}
+    found = {r.fields.n: r for r in run_of(tmp_path / "run").records}
     assert {n: r.status for n, r in found.items()} == {500: "measured", 600: "crash", 700: "measured"}
     assert found[600].reason == "the worker died (exit code 9)"
 
@@ -116,7 +125,7 @@ def test_an_environment_has_a_worker_of_its_own(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     words = ["numpy.hinge", "keras.numpy.hinge", "--phase", "forward", "--size", "500", "--blocks", "3"]
     assert run(["bench", "run", *words, "--out", str(tmp_path / "run")]) == 0
-    rows = read_rows(tmp_path / "run")
+    rows = run_of(tmp_path / "run").records
     assert {r.fields.implementation: r.status for r in rows} == {
         "numpy.hinge": "measured",
         "keras.numpy.hinge": "measured",
@@ -162,11 +171,14 @@ def test_a_wrong_answer_is_exit_code_4(
         (["--threads", "0"], "--threads 0"),
         (["--cache", "hot"], "no cache is named 'hot'"),
         (["torch.hing"], "did you mean"),
-        (["--resume"], "--resume: name the run"),
+        (["--resume"], "there is no incomplete run of `hingeproof bench run`"),
         (["--device", "tpu"], "no device is named"),
     ],
 )
-def test_a_users_mistake_is_one_line(words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_users_mistake_is_one_line(
+    words: list[str], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run(["bench", "run", *words]) == 2
     said = capsys.readouterr().err
     assert text in said

@@ -16,7 +16,9 @@ from hingeproof import __version__
 from hingeproof.commands import main as cli
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
-from hingeproof.plan.options import Options, configured, options, plan, split
+from hingeproof.plan.option import split
+from hingeproof.plan.options import VerifyOptions, configured, options
+from hingeproof.plan.plan import plan
 from hingeproof.plan.preflight import Question, look
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.reference_impls.losses import LOSSES
@@ -213,12 +215,12 @@ def test_pyproject_gives_defaults_and_the_command_line_wins() -> None:
     path = configure(
         '[tool.hingeproof]\nprofile = "quick"\nfail-fast = true\ndtype = "float32,float64"\nloss = ["hinge"]\n'
     )
-    given = options({"profile": "nightly", "loss": None, "dtype": []}, path)
+    given = options(VerifyOptions(profile="nightly"), path)
     assert given.profile == "nightly"
     assert given.fail_fast is True
     assert given.dtype == ["float32", "float64"]
     assert given.loss == ["hinge"]
-    assert options({"fail_fast": False}, path).fail_fast is False
+    assert options(VerifyOptions(fail_fast=False), path).fail_fast is False
 
 
 @pytest.mark.parametrize(
@@ -237,12 +239,12 @@ def test_pyproject_mistakes(text: str, said: str, capsys: pytest.CaptureFixture[
 
 
 def test_no_pyproject_is_no_mistake() -> None:
-    assert configured(Path("pyproject.toml")) == {}
+    assert configured(Path("pyproject.toml")) == VerifyOptions()
 
 
 def test_plan_from_options() -> None:
-    wanted = Options(patterns=["numpy.*"], law=["value", "grad*"], seed=3, reference=True)
-    made = plan(wanted, ())
+    wanted = VerifyOptions(patterns=["numpy.*"], law=["value", "grad*"], seed=3, reference=True)
+    made = plan(wanted)
     assert isinstance(made, Plan)
     assert made.laws == ("value", "grad*")
     assert set(made.patterns) == {f"numpy.{loss}" for loss in LOSSES}

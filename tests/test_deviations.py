@@ -15,6 +15,7 @@ from hingeproof.commands import main as cli
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.ledger.deviations import as_toml, kind_of, overdue, read, shipped
 from hingeproof.properties.catalogue import LAWS
+from hingeproof.runs.kinds import VERIFY
 from hingeproof.runs.reader import read as read_run
 from hingeproof.runs.records import Deviation, Record
 
@@ -46,7 +47,7 @@ def verify(out: str, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 def verdict(out: str, law: str = "reduction_mean") -> Record:
-    (found,) = [r for r in read_run(Path(out)).records if r.law == law]
+    (found,) = [r for r in read_run(Path(out), VERIFY).records if r.law == law]
     return found
 
 

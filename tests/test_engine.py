@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from hingeproof.judge import engine
-from hingeproof.plan.checks import PROFILES, build
+from hingeproof.plan.checks import build
+from hingeproof.plan.profiles import PROFILES
 from hingeproof.runs.records import Plan, Record
 
 

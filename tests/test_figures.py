@@ -22,8 +22,8 @@ from hingeproof.reports.text import visible
 from hingeproof.reports.write import charts, pictures, site
 from hingeproof.reports.write.svg import Scale
 from hingeproof.run import drawing
-from hingeproof.runs.figures import AT_MOST, COLUMNS, Boundary, Curve, Figure, Moment, SvmPicture, Timeline, Training
-from hingeproof.runs.journal import Journal
+from hingeproof.runs import reader
+from hingeproof.runs.figures import AT_MOST, COLUMNS, Boundary, Figure, LossCurve, Moment, SvmPicture, Training, Trend
 from hingeproof.runs.records import Plan
 
 NAMES = [i.name for i in IMPLEMENTATIONS.values() if i.reference and i.framework == "numpy" and applies(i)]
@@ -41,7 +41,7 @@ def test_every_loss_and_label_has_a_curve_of_few_points() -> None:
 
 
 @pytest.mark.parametrize("c", ALL, ids=lambda c: f"{c.loss}-{c.label}")
-def test_a_curve_is_what_its_slope_says(c: Curve) -> None:
+def test_a_curve_is_what_its_slope_says(c: LossCurve) -> None:
     """Between neighbours of one piece, the value rises by the mean slope: exact for degree 2."""
     for i in range(len(c.z) - 1):
         width = Fraction(c.z[i + 1]) - Fraction(c.z[i])
@@ -51,7 +51,7 @@ def test_a_curve_is_what_its_slope_says(c: Curve) -> None:
 
 
 @pytest.mark.parametrize("c", ALL, ids=lambda c: f"{c.loss}-{c.label}")
-def test_kinks_are_where_the_slope_jumps(c: Curve) -> None:
+def test_kinks_are_where_the_slope_jumps(c: LossCurve) -> None:
     jumps = [c.z[i] for i in range(1, len(c.z)) if c.z[i] == c.z[i - 1] and c.slope[i] != c.slope[i - 1]]
     assert [k.z for k in c.kinks] == jumps
     for k in c.kinks:
@@ -125,9 +125,9 @@ def test_a_run_gets_its_figures_and_keeps_those_that_laws_wrote(tmp_path: Path) 
     trained = Training(check="c", title="t", optimiser="SGD", steps=[1], suboptimality=[0.1], margin=[None])
     (directory / "figures.jsonl").write_bytes(msgspec.json.encode(trained) + b"\n")
     for _ in range(2):  # a second time changes nothing
-        drawing.write(Journal(directory), about)
-        kinds = [type(figure).__name__ for figure in load.figures(directory)]
-        assert kinds == ["Training", "Curve", "Curve", "UlpError", "UlpError"]
+        drawing.write(directory, about)
+        kinds = [type(figure).__name__ for figure in reader.figures(directory)]
+        assert kinds == ["Training", "LossCurve", "LossCurve", "UlpError", "UlpError"]
     assert not (directory / "figures.part").exists()
 
 
@@ -139,16 +139,16 @@ def test_an_implementation_that_dies_only_lacks_its_figure(tmp_path: Path, monke
     user = UserImplementation(target="dies:f", loss="hinge", framework="numpy", reductions=("none",))
     about = info(patterns=("numpy.hinge",), users=(user,))
     directory = stored(tmp_path / "run", good(), about)
-    drawing.write(Journal(directory), about)
-    assert [type(f).__name__ for f in load.figures(directory)] == ["Curve", "UlpError"]
+    drawing.write(directory, about)
+    assert [type(f).__name__ for f in reader.figures(directory)] == ["LossCurve", "UlpError"]
     assert Plan().profile in drawing.ENVELOPES
 
 
 def test_figures_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) -> None:
     directory = stored(tmp_path / "run", good())
     (directory / "figures.jsonl").write_bytes(b'{"type": "unknown"}\n')
-    with pytest.raises(load.read.UnreadableRunError, match=r"figures.jsonl, line 1 is damaged"):
-        load.figures(directory)
+    with pytest.raises(reader.UnreadableRunError, match=r"figures.jsonl, line 1 is damaged"):
+        reader.figures(directory)
 
 
 # Charts
@@ -163,7 +163,7 @@ def drawn(picture: str) -> ET.Element:
 
 
 @pytest.mark.parametrize("c", ALL, ids=lambda c: f"{c.loss}-{c.label}")
-def test_a_curve_is_drawn_with_its_kinks_and_a_dot_for_each_selection(c: Curve) -> None:
+def test_a_curve_is_drawn_with_its_kinks_and_a_dot_for_each_selection(c: LossCurve) -> None:
     root = drawn(charts.curve(c, {"a<b": ["0"], "c": ["1", "1/2"], "d": ["other"]} if c.kinks else {}))
     assert len(root.findall("circle[@class='sel']")) == 3 * len(c.kinks)
     assert len(root.findall("path[@class='span']")) == len(c.kinks)
@@ -198,14 +198,14 @@ def test_a_history_breaks_where_the_environment_changes() -> None:
     points = [
         Moment(f"day {i}", float(i), None, None, "a" if i < 3 else "b", "note" if i == 1 else "") for i in range(6)
     ]
-    root = drawn(charts.history(Timeline(name="h", unit="ulp", points=points, change_points=[3])))
+    root = drawn(charts.history(Trend(name="h", unit="ulp", points=points, change_points=[3])))
     assert len(root.findall("path[@class='c1']")) == 2
     assert len(root.findall("path[@class='change']")) == 1
 
 
 def test_one_point_and_equal_points_are_drawn() -> None:
-    drawn(charts.history(Timeline(name="h", unit="ulp", points=[Moment("a", 0.0)])))
-    drawn(charts.history(Timeline(name="h", unit="ulp", points=[Moment("a", 2.0), Moment("b", 2.0)])))
+    drawn(charts.history(Trend(name="h", unit="ulp", points=[Moment("a", 0.0)])))
+    drawn(charts.history(Trend(name="h", unit="ulp", points=[Moment("a", 2.0), Moment("b", 2.0)])))
     drawn(charts.training(Training(check="c", title="t", optimiser="o", steps=[1], suboptimality=[0.0], margin=[None])))
     drawn(
         charts.svm(

@@ -31,10 +31,11 @@ from hingeproof.bench.history.changes import change_points, rises
 from hingeproof.bench.history.database import History, metadata, runs, timings
 from hingeproof.bench.history.storing import Entry
 from hingeproof.bench.timing.measure import row
-from hingeproof.bench.timing.session import Session
+from hingeproof.bench.timing.session import Session, new_info
 from hingeproof.commands.main import run
 from hingeproof.errors import UsageError
 from hingeproof.runs.journal import Journal
+from hingeproof.runs.kinds import VERIFY
 from hingeproof.runs.records import Plan, Record, RunInfo
 from hingeproof.runs.timings import BenchPlan
 
@@ -293,10 +294,11 @@ def test_a_lock_that_stays_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
 
 def bench_run(directory: Path, ratio: float, *, complete: bool = True, kind: str = "bench") -> Path:
     session = Session(directory)
-    info = session.begin(BenchPlan(patterns=("numpy.hinge",)), [], kind=kind)
+    info = new_info("bench", BenchPlan(patterns=("numpy.hinge",)), [])
+    session.begin(info)
     case = session.todo()[0]
     session.append(row(case, status="measured", ratio=ratio, seconds=ratio / 1000, blocks=[ratio], loops=1))
-    session.finish(info, complete=complete)
+    session.finish(msgspec.structs.replace(info, kind=kind), complete=complete)
     return directory
 
 
@@ -314,7 +316,7 @@ def verify_run(directory: Path, started: str, failures: int, ulp: float) -> Path
         arguments=[], started=started, complete=True,
     )  # fmt: skip
     directory.mkdir()
-    Journal(directory).finish(info, records)
+    Journal(directory, VERIFY).finish(info, records)
     return directory
 
 

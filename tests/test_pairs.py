@@ -14,6 +14,7 @@ from hingeproof.evidence.points import Answers, points
 from hingeproof.judge.engine import run_pass
 from hingeproof.plan.checks import build
 from hingeproof.reports import pairs as report
+from hingeproof.runs import reader
 from hingeproof.runs.records import Plan
 
 
@@ -86,7 +87,7 @@ def test_the_table_is_a_line_a_loss() -> None:
 
 
 def test_a_run_without_pairs(tmp_path: Path) -> None:
-    assert report.read(tmp_path) == ()
+    assert reader.pairs(tmp_path) == ()
 
 
 @pytest.mark.parametrize("mode", ["func_grad", "checkpoint", "autocast", "threads"])

@@ -17,6 +17,7 @@ from rich.console import Console
 from tests.made import HOSTILE, STATEMENTS, WITNESS, everything, good, info, record, stored
 
 from hingeproof.commands.main import run
+from hingeproof.commands.output import write
 from hingeproof.reports import model as load
 from hingeproof.reports.model import Told
 from hingeproof.reports.summary import FINDINGS_KEPT, summarise
@@ -264,7 +265,7 @@ def test_a_run_is_named_by_its_folder_and_told_apart_by_as_many_parents_as_it_ta
 
 def test_junit_of_several_runs_reads_each_from_its_disk(tmp_path: Path) -> None:
     rows = sorted(everything(), key=lambda row: row.check)
-    junit.write_runs([(info(), lambda: rows)], tmp_path / "a.xml")
+    write("--junit", str(tmp_path / "a.xml"), junit.document([(info(), lambda: rows)]))
     assert (tmp_path / "a.xml").read_bytes() == junit.render(info(), rows)
 
 

@@ -20,7 +20,6 @@ from tests.made import HOSTILE, STATEMENTS, WITNESS, everything, good, info, rec
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
 from hingeproof.reports import findings
 from hingeproof.reports.summary import (
-    FINDINGS,
     NOT_RUN,
     WORST_FIRST,
     Summary,
@@ -31,7 +30,8 @@ from hingeproof.reports.tables import gate_table
 from hingeproof.reports.text import names, number, shorten, visible
 from hingeproof.reports.write import junit, page, terminal
 from hingeproof.runs import reader as read
-from hingeproof.runs.records import SCHEMA_VERSION, Record, RunInfo, UserImplementation, Verdict
+from hingeproof.runs.kinds import VERIFY
+from hingeproof.runs.records import FINDINGS, SCHEMA_VERSION, Record, RunInfo, UserImplementation, Verdict
 from hingeproof.runs.timings import Case, GateRow
 
 
@@ -310,21 +310,20 @@ def test_junit_holds_hostile_names_and_is_the_same_bytes_in_any_order(tmp_path: 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     rows = [row for row in everything() if row.implementation != HOSTILE]
-    assert read.read(stored(tmp_path, rows)) == read.Run(info(), tuple(rows))
+    assert read.read(stored(tmp_path, rows), VERIFY) == read.Run(info(), tuple(rows))
 
 
 def test_a_killed_run_may_end_in_half_a_line_or_have_no_records_yet(tmp_path: Path) -> None:
     directory = stored(tmp_path, good(), info(complete=False), tail=b'{"check": "ex')
-    run = read.read(directory)
-    assert run.truncated
+    run = read.read(directory, VERIFY)
     assert run.records == tuple(good())
     (directory / "records.jsonl").unlink()
-    assert read.read(directory).records == ()
+    assert read.read(directory, VERIFY).records == ()
 
 
 def refusal(directory: Path) -> str:
     with pytest.raises(read.UnreadableRunError) as caught:
-        read.read(directory)
+        read.read(directory, VERIFY)
     message = str(caught.value).replace(str(directory), "RUN")
     assert "\n" not in message
     return message
@@ -353,7 +352,7 @@ def test_a_newer_schema_is_refused_and_the_previous_one_read(tmp_path: Path) -> 
         f"this hingeproof reads up to {SCHEMA_VERSION}: pip install --upgrade hingeproof"
     )
     previous = msgspec.structs.replace(info(), schema_version=SCHEMA_VERSION - 1)
-    assert read.read(stored(tmp_path, good(), previous)).records == tuple(good())
+    assert read.read(stored(tmp_path, good(), previous), VERIFY).records == tuple(good())
     ancient = msgspec.structs.replace(info(), schema_version=SCHEMA_VERSION - 2)
     assert "read it with an older hingeproof" in refusal(stored(tmp_path, good(), ancient))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hingeproof.commands import main as cli
+from hingeproof.runs.kinds import VERIFY
 from hingeproof.runs.reader import read as read_run
 
 WRONG = """
@@ -65,7 +66,9 @@ def test_values_and_reductions(folder: Path, capsys: pytest.CaptureFixture[str])
         assert run(script) == 1
     (folder / "mine.py").write_text(WRONG.replace("(len(d) + 1)", "len(d)").replace("scores > 100", "scores != scores"))
     for law in ("value|", "reduction_mean"):
-        script = next(r.witness.script for r in read_run(Path("out")).records if r.check.startswith(law) and r.witness)
+        script = next(
+            r.witness.script for r in read_run(Path("out"), VERIFY).records if r.check.startswith(law) and r.witness
+        )
         assert run(script) == 0
         code, _, said = script_of(law, capsys)
         assert code == 1

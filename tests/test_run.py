@@ -18,7 +18,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from hingeproof.runs.journal import Journal, Part, Tail, Tries
+from hingeproof.run.progress import Seen
+from hingeproof.runs import parts
+from hingeproof.runs.kinds import VERIFY
+from hingeproof.runs.passes import Passes, Tries
 from hingeproof.runs.reader import Run, read
 from hingeproof.runs.records import Record, RunInfo
 
@@ -80,11 +83,11 @@ def verify(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> 
     )  # fmt: skip
 
 
-def run_of(folder: Path, out: str = "out") -> Run:
-    return read(folder / out)
+def run_of(folder: Path, out: str = "out") -> Run[RunInfo, Record]:
+    return read(folder / out, VERIFY)
 
 
-def verdicts(run: Run, implementation: str) -> set[str]:
+def verdicts(run: Run[RunInfo, Record], implementation: str) -> set[str]:
     return {r.verdict for r in run.records if r.implementation == implementation}
 
 
@@ -192,7 +195,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def judged(out: Path) -> dict[str, Record]:
-    return Journal(out).records() if out.exists() else {}
+    return parts.rows(out, Record)
 
 
 def until(condition: Any, seconds: float = 90) -> None:
@@ -443,13 +446,12 @@ def record(check: str) -> Record:
 
 
 def test_half_a_line_is_no_verdict(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    Part(journal, "gw0").append(record("a"))
-    (part,) = journal.parts.iterdir()
+    part = parts.part(tmp_path, "gw0")
+    parts.append(part, record("a"))
     with part.open("ab") as file:
         file.write(msgspec.json.encode(record("b"))[:-9])
-    assert set(journal.records()) == {"a"}
-    tail = Tail(journal)
+    assert set(parts.rows(tmp_path, Record)) == {"a"}
+    tail = parts.Tail(tmp_path, Seen)
     assert [seen.check for seen in tail] == ["a"]
     with part.open("ab") as file:
         file.write(msgspec.json.encode(record("b"))[-9:] + b"\n")
@@ -457,14 +459,14 @@ def test_half_a_line_is_no_verdict(tmp_path: Path) -> None:
 
 
 def test_what_was_about_to_be_tried_is_readable_whatever_stood_there(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    journal.inflight.mkdir()
-    tries = Tries(journal, "a|b")
+    passes = Passes(tmp_path)
+    passes.inflight.mkdir()
+    tries = Tries(passes, "a|b")
     tries({"scores": [1.0] * 100})
     tries({"scores": [2.0]})
-    left = journal.left_behind("a|b")
+    left = passes.left_behind("a|b")
     assert left is not None
     assert (left.pass_id, left.pid, left.input) == ("a|b", os.getpid(), {"scores": [2.0]})
-    assert journal.in_progress() == ["a|b"]
+    assert passes.in_progress() == ["a|b"]
     tries.done()
-    assert journal.left_behind("a|b") is None
+    assert passes.left_behind("a|b") is None

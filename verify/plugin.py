@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 
 from hingeproof.run.worker import Verdicts
-from hingeproof.runs.journal import Journal
+from hingeproof.runs.kinds import VERIFY
+from hingeproof.runs.passes import Passes
+from hingeproof.runs.reader import read_info
 from hingeproof.runs.records import Check, Plan
 
 _VERDICTS = pytest.StashKey[Verdicts]()
@@ -63,8 +65,8 @@ def _verdicts(config: pytest.Config) -> Verdicts:
         directory = config.getoption("hingeproof_run")
         worker = getattr(config, "workerinput", {}).get("workerid", "main")
         if directory:
-            journal = Journal(Path(directory))
-            config.stash[_VERDICTS] = Verdicts(journal.info().plan, journal, worker)
+            plan = read_info(Path(directory), VERIFY).plan
+            config.stash[_VERDICTS] = Verdicts(plan, Passes(Path(directory)), worker)
         else:
             from hingeproof.ledger.deviations import shipped
 
@@ -130,7 +132,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
         code = process.wait(timeout=10)
     except Exception:  # an execnet without `popen`, or a process that will not end: the signal stays unknown
         return
-    (Journal(Path(directory)).inflight / f"exit-{process.pid}").write_text(str(code))
+    Passes(Path(directory)).write_exit(process.pid, code)
 
 
 @pytest.hookimpl(optionalhook=True)

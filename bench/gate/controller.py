@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +11,31 @@ import msgspec
 
 from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.gate.side import Side, told
+from hingeproof.bench.options import GateOptions, RunOptions
 from hingeproof.bench.timing import asked
 from hingeproof.bench.timing.case import cases, chosen
 from hingeproof.bench.timing.measure import memory_of
-from hingeproof.bench.timing.session import Session
+from hingeproof.bench.timing.session import new_info
 from hingeproof.bench.timing.show import columns
 from hingeproof.errors import UsageError
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.runs.journal import write
-from hingeproof.runs.timings import BenchInfo, BenchPlan, Case, GateRow, PairRow, between, gate_code
+from hingeproof.runs.directory import locked
+from hingeproof.runs.journal import Journal, write_lines
+from hingeproof.runs.kinds import GATE
+from hingeproof.runs.timings import BenchInfo, BenchPlan, Case, GateRow, PairRow, between
 
 
-def subjects(given: Mapping[str, Any], base: Side, head: Side) -> tuple[BenchPlan, list[Subject]]:
+def subjects(wanted: GateOptions, base: Side, head: Side) -> tuple[BenchPlan, list[Subject]]:
     """The cases, with what each side calls. Raises: UsageError where the sides compute different losses."""
+    timed = msgspec.convert(wanted, RunOptions, from_attributes=True)  # what has the same name is the same option
     if base.kind != "impl":
-        plan = asked.plan(given)
+        plan = asked.plan(timed)
         found = chosen(plan)
         return plan, [Subject(c, found[c.implementation], found[c.implementation]) for c in _timed(plan)]
-    if given.get("patterns"):
+    if wanted.patterns:
         raise UsageError("impl: names what is compared: leave the implementations out")
-    plans = [asked.plan({**given, "patterns": [side.implementation]}) for side in (base, head)]
+    names = [side.implementation for side in (base, head) if side.implementation is not None]
+    plans = [asked.plan(msgspec.structs.replace(timed, patterns=[name])) for name in names]
     ours, theirs = (_only(plan, side) for plan, side in zip(plans, (base, head), strict=True))
     if ours.loss != theirs.loss:
         raise UsageError(f"{base.text} computes {ours.loss}, {head.text} computes {theirs.loss}: compare the same loss")
@@ -65,7 +70,7 @@ def _where(case: Case) -> tuple[object, ...]:
 
 
 def execute(
-    session: Session,
+    directory: Path,
     plan: BenchPlan,
     todo: Sequence[Subject],
     base: Side,
@@ -73,15 +78,25 @@ def execute(
     limits: Limits,
     *,
     counted: bool = False,
-) -> tuple[list[GateRow], int]:
-    """Run the gate, write its records, and return them with the exit code (without --strict). counted: by callgrind."""
+) -> tuple[BenchInfo, list[GateRow]]:
+    """Run the gate; return what run.json says now, and the records. counted: by callgrind. Raises: UsageError."""
     found = told(base)
     sides = {"base": found, "head": found if head.place == base.place else told(head)}
-    info = msgspec.structs.replace(session.begin(plan, sys.argv[1:], kind="gate"), sides=sides)
-    session.write_info(info)
+    info = new_info("gate", plan, sys.argv[1:], sides=sides)
+    journal = Journal(directory, GATE)
+    with locked(directory):
+        journal.begin(info)
+        rows = _judged(directory, todo, Gate(base, head, limits, seed=plan.seed), counted=counted)
+        info = msgspec.structs.replace(info, complete=True, cases=len(rows))
+        journal.finish(info, rows)
+    return info, rows
+
+
+def _judged(directory: Path, todo: Sequence[Subject], gate: Gate, *, counted: bool) -> list[GateRow]:
+    """Every case's row; the raw blocks are written beside them, whatever happens."""
+    base, head = gate.base, gate.head
     large = {s.case.id: s.too_large(memory_of(s.case.device)) for s in todo}
     fits = [s for s in todo if not large[s.case.id]]
-    gate = Gate(base, head, limits, seed=plan.seed)
     if counted:
         from hingeproof.bench.gate import instructions
 
@@ -90,28 +105,21 @@ def execute(
         try:
             verdicts = decide(gate, fits, _progress)
         finally:  # an interruption loses no block
-            _write(session.directory / "pairs.jsonl", _pairs(gate))
+            write_lines(directory / "pairs.jsonl", _pairs(gate))
     first = gate.stages[0] if gate.stages else {}
     rows = [_row(v, base, head, first.get(v.case.id, Samples())) for v in verdicts]
-    rows += [
+    return rows + [
         GateRow(
             case=s.case.id, fields=s.case, base=base.text, head=head.text, verdict="not run", reason=large[s.case.id]
         )
         for s in todo
         if large[s.case.id]
     ]
-    _write(session.directory / "records.jsonl", rows)
-    session.write_info(msgspec.structs.replace(info, complete=True, cases=len(rows)))
-    return rows, gate_code(rows, strict=False)
 
 
 def _progress(subject: Subject, samples: Samples) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{len(samples.pairs)} pairs  {subject.case.id[:100]}", end="", file=sys.stderr)
-
-
-def _write(path: Path, rows: Sequence[msgspec.Struct]) -> None:
-    write(path, b"".join(msgspec.json.encode(r) + b"\n" for r in rows))
 
 
 def _pairs(gate: Gate) -> list[PairRow]:

@@ -7,19 +7,19 @@ from hingeproof.bench.history.series import RunPoint, Series, every
 from hingeproof.runs import figures
 
 
-def of(history: History) -> list[figures.Timeline]:
+def of(history: History) -> list[figures.Trend]:
     """Return one figure a quantity: ratios (or seconds), failures, worst ulp. What changed stands first."""
     made = [figure for series in every(history) for figure in _figures(series)]
     return sorted(made, key=lambda figure: (not figure.change_points, figure.name))
 
 
-def _figures(series: Series) -> list[figures.Timeline]:
+def _figures(series: Series) -> list[figures.Trend]:
     if series.kind == "verify":
         return [*_figure(series, "failures", "failures"), *_figure(series, "worst_ulp", "ulp")]
     return _figure(series, "ratio", "times the frozen kernel") or _figure(series, "seconds", "s")
 
 
-def _figure(series: Series, quantity: str, unit: str) -> list[figures.Timeline]:
+def _figure(series: Series, quantity: str, unit: str) -> list[figures.Trend]:
     """Return the figure of one quantity, or none where it was never measured."""
     points: list[figures.Moment] = []
     changed: list[RunPoint] = []
@@ -41,4 +41,4 @@ def _figure(series: Series, quantity: str, unit: str) -> list[figures.Timeline]:
     starts = [p.started for p in changed]
     at = [i for i, moment in enumerate(points) if moment.at in starts]
     name = f"{series.name}: {unit}" if series.kind == "verify" else series.name
-    return [figures.Timeline(name=name, unit=unit, points=points, change_points=at)]
+    return [figures.Trend(name=name, unit=unit, points=points, change_points=at)]

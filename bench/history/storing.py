@@ -14,11 +14,12 @@ import msgspec
 import sqlalchemy as sa
 
 from hingeproof.bench.history.database import History, accuracy, notes, runs, timings
-from hingeproof.bench.timing.session import read_info, read_rows
 from hingeproof.bench.timing.surroundings import hashed
 from hingeproof.errors import UsageError
+from hingeproof.runs import reader
+from hingeproof.runs.kinds import BENCH, GATE, VERIFY, InfoT, RowT, RunKind
+from hingeproof.runs.records import FINDINGS
 
-FAILING = ("fail", "crash", "timeout", "stale")
 # facts of an environment that change by the day, or say where and not what
 PASSING = ("hingeproof", "os", "flags", "pytest", "pytest-xdist", "hypothesis")
 
@@ -38,24 +39,17 @@ class Entry(msgspec.Struct, kw_only=True):
 
 def of_run(directory: Path) -> Entry:
     """A run directory of `bench run` or `verify`. Raises: UsageError for another, a damaged or an unfinished one."""
-    head = _head(directory)
-    if head.get("kind") == "gate":
+    kind = reader.kind_of(directory)
+    if kind == GATE.name:
         raise UsageError(f"{directory} compares two sides: it is no point of a series; add a run of `bench run`")
-    if not head.get("complete"):
+    return _timing_run(directory) if kind == BENCH.name else _verification_run(directory)
+
+
+def _whole(directory: Path, kind: RunKind[InfoT, RowT]) -> reader.Run[InfoT, RowT]:
+    run = reader.read(directory, kind)
+    if not run.info.complete:
         raise UsageError(f"{directory} is not complete: finish it with --resume, then add it")
-    return _timing_run(directory) if head.get("kind") == "bench" else _verification_run(directory)
-
-
-def _head(directory: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((directory / "run.json").read_bytes())
-    except OSError:
-        raise UsageError(
-            f"{directory} is not a run (it has no run.json): give the directory that --out named"
-        ) from None
-    except ValueError:
-        raise UsageError(f"{directory / 'run.json'} is damaged: measure again into a new --out") from None
-    return found if isinstance(found, dict) else {}
+    return run
 
 
 def _key(directory: Path) -> str:
@@ -63,10 +57,11 @@ def _key(directory: Path) -> str:
 
 
 def _timing_run(directory: Path) -> Entry:
-    info = read_info(directory)
+    run = _whole(directory, BENCH)
+    info = run.info
     rows = [
         {"name": r.case, "ratio": r.ratio, "seconds": r.seconds, "blocks": len(r.blocks)}
-        for r in read_rows(directory)
+        for r in run.records
         if r.status == "measured"
     ]
     return Entry(
@@ -76,12 +71,7 @@ def _timing_run(directory: Path) -> Entry:
 
 
 def _verification_run(directory: Path) -> Entry:
-    from hingeproof.runs.reader import UnreadableRunError, read
-
-    try:
-        run = read(directory)
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
+    run = _whole(directory, VERIFY)
     verdicts: dict[str, Counter[str]] = {}
     worst: dict[str, float] = {}
     for r in run.records:
@@ -93,7 +83,7 @@ def _verification_run(directory: Path) -> Entry:
         {
             "name": name,
             "verdicts": json.dumps(dict(sorted(count.items()))),
-            "failures": sum(count[v] for v in FAILING),
+            "failures": sum(count[v] for v in FINDINGS),
             "worst_ulp": worst.get(name),
         }
         for name, count in sorted(verdicts.items())

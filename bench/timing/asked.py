@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
 
+import msgspec
+
+from hingeproof.bench.options import RunOptions
 from hingeproof.bench.timing import surroundings
 from hingeproof.bench.timing.case import CACHES, LAYOUTS, MODES, PHASES, PROFILES, parse_size
 from hingeproof.errors import UsageError, among
-from hingeproof.plan.options import Options, split
+from hingeproof.plan import plan as plans
+from hingeproof.plan.contract_keys import parse
+from hingeproof.plan.option import as_plan, check
+from hingeproof.plan.options import VerifyOptions
+from hingeproof.plan.user import users
+from hingeproof.runs.kinds import BENCH
+from hingeproof.runs.records import Plan
+from hingeproof.runs.resume import incomplete, refuse_another, refuse_changed
 from hingeproof.runs.timings import BenchInfo, BenchPlan
 
 
-def plan(given: Mapping[str, Any]) -> BenchPlan:
-    """A plan from the options of `bench run` (or of the gate, which has fewer)."""
-    lists = {n: split(given.get(n)) for n in ("device", "mode", "phase", "size", "inside", "layout", "cache")}
-    modes = [*dict.fromkeys(m for of in MODES.values() for m in of), "compiled"]
-    known = {"phase": PHASES, "layout": LAYOUTS, "cache": CACHES, "mode": modes}
-    for name, values in known.items():
-        for value in lists[name]:
-            among(value, values, name)
-    profile = among(given.get("profile") or "quick", PROFILES, "profile")
-    for name in ("threads", "blocks"):
-        if given.get(name) is not None and given[name] < 1:
-            raise UsageError(f"--{name} {given[name]}: give at least 1")
-    for text in lists["size"]:
+def plan(wanted: RunOptions) -> BenchPlan:
+    """A plan from the options of `bench run`."""
+    check(wanted)
+    known = {
+        "phase": (wanted.phase, PHASES),
+        "layout": (wanted.layout, LAYOUTS),
+        "cache": (wanted.cache, CACHES),
+        "mode": (wanted.mode, [*dict.fromkeys(m for of in MODES.values() for m in of), "compiled"]),
+        "profile": ([wanted.profile], PROFILES),
+    }
+    for what, (given, names) in known.items():
+        for name in given:
+            among(name, names, what)
+    for text in wanted.size:
         parse_size(text)
-    verified = _verified(given, lists["device"])
-    return BenchPlan(
-        patterns=verified.patterns, users=verified.users, losses=verified.losses, frameworks=verified.frameworks,
-        dtypes=verified.dtypes, devices=verified.devices or ("cpu",), modes=tuple(lists["mode"]),
-        phases=tuple(lists["phase"]), sizes=tuple(lists["size"]), inside=tuple(map(_fraction, lists["inside"])),
-        layouts=tuple(lists["layout"]), caches=tuple(lists["cache"]), profile=profile,
-        threads=given.get("threads") or 1, blocks=given.get("blocks") or 30, seed=given.get("seed") or 0,
-    )  # fmt: skip
+    verified = _verified(wanted)
+    inside = tuple(dict.fromkeys(map(_fraction, wanted.inside)))
+    return msgspec.structs.replace(
+        as_plan(wanted, BenchPlan), patterns=verified.patterns, users=verified.users, inside=inside
+    )
 
 
-def _verified(given: Mapping[str, Any], devices: list[str]) -> Any:
+def _verified(wanted: RunOptions) -> Plan:
     """Names of implementations, losses, frameworks and dtypes mean what they mean to `verify`."""
-    from hingeproof.commands import verify as verifying
-    from hingeproof.plan.contract_keys import parse
-
-    parse(given.get("contract") or "")
-    wanted = Options(
-        patterns=list(given.get("patterns") or []), loss=split(given.get("loss")),
-        framework=split(given.get("framework")), dtype=split(given.get("dtype")), device=devices,
-        grad=given.get("grad"), contract=given.get("contract"),
+    parse(wanted.contract or "")
+    verify = VerifyOptions(
+        patterns=wanted.patterns, loss=wanted.loss, framework=wanted.framework, dtype=wanted.dtype,
+        device=wanted.device, grad=wanted.grad, contract=wanted.contract,
     )  # fmt: skip
-    return verifying._plan(wanted)
+    return plans.plan(verify, users(verify))
 
 
 def _fraction(text: str) -> float:
@@ -60,9 +64,12 @@ def _fraction(text: str) -> float:
     return value
 
 
-def same(info: BenchInfo) -> None:
-    """Raise UsageError where a run would go on in another environment than it began in."""
-    now = surroundings.comparable(info.plan.threads)
-    changed = [n for n in sorted({*now, *info.comparable}) if now.get(n) != info.comparable.get(n)]
-    if changed:
-        raise UsageError(f"the run cannot go on: {', '.join(changed)} changed; start a new one")
+def to_resume(out: str | None, asked: BenchPlan, decided: Iterable[str]) -> tuple[Path, BenchInfo]:
+    """Return the run to go on with. decided: the fields of the plan that were asked for.
+
+    Raises: UsageError where it would not be the same run.
+    """
+    directory, info = incomplete(out, BENCH)
+    refuse_changed(directory, "environment", info.comparable, surroundings.comparable(info.plan.threads))
+    refuse_another(directory, info.plan, asked, decided)
+    return directory, info

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+
+import msgspec
 
 from hingeproof.bench.timing.case import ONE_THREAD, Place, cases, places
 from hingeproof.bench.timing.measure import row
 from hingeproof.bench.timing.session import Session
 from hingeproof.errors import FINDING, GOOD, INTERNAL, INTERRUPTED, INVALID, NOTHING, UsageError
 from hingeproof.frameworks.environment import present
+from hingeproof.runs.directory import locked
+from hingeproof.runs.kinds import BENCH
+from hingeproof.runs.reader import read
 from hingeproof.runs.timings import BenchInfo, BenchPlan, Case, Timing
 
 
@@ -37,26 +44,22 @@ def worker_environment(threads: int, device: str = "cpu") -> dict[str, str]:
 
 
 def execute(session: Session, info: BenchInfo) -> tuple[BenchInfo, int]:
-    """Time every case that has no row yet; return what run.json says now, and the exit code."""
+    """Time every case that has no row yet; return what run.json says now, and the exit code. Raises: UsageError."""
     if not present("pytest_benchmark"):
         raise UsageError("pytest-benchmark is not installed: pip install 'hingeproof[bench]'")
     began, interrupted, broken = time.monotonic(), False, ""
-    try:
-        for place in places(info.plan):
-            broken = broken or _place(session, place, info.plan)
-    except KeyboardInterrupt:
-        interrupted = True
-    complete = not interrupted and not broken
-    info = session.finish(_with_seconds(info, time.monotonic() - began), complete=complete)
+    with locked(session.directory):
+        session.begin(info)
+        try:
+            for place in places(info.plan):
+                broken = broken or _place(session, place, info.plan)
+        except KeyboardInterrupt:
+            interrupted = True
+        seconds = round(info.seconds + time.monotonic() - began, 1)
+        info = session.finish(msgspec.structs.replace(info, seconds=seconds), complete=not interrupted and not broken)
     if broken:
         print(f"hingeproof: {broken}", file=sys.stderr)
     return info, INTERRUPTED if interrupted else INTERNAL if broken else exit_code(session)
-
-
-def _with_seconds(info: BenchInfo, seconds: float) -> BenchInfo:
-    import msgspec
-
-    return msgspec.structs.replace(info, seconds=round(info.seconds + seconds, 1))
 
 
 def _place(session: Session, place: Place, plan: BenchPlan) -> str:
@@ -96,21 +99,29 @@ def _worker(session: Session, framework: str, environment: Mapping[str, str], na
         *("-p", "pytest_benchmark.plugin", "-p", "hingeproof.plugin"),
         *("--pyargs", "hingeproof.bench.timing.test_timing"),
         *("--hingeproof-bench", str(session.directory.resolve()), "--hingeproof-bench-framework", framework),
+        "--hingeproof-watch-stdin",
         *("--benchmark-json", str(json), "-q", "--no-header", "--tb=short", "--color=no"),
     ]  # fmt: skip
     with (session.directory / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # never written to: its end tells the worker that we are gone
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is ours to deal with
+        )
         try:
             while process.poll() is None:
                 _say(session)
-                try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=1)
-                except subprocess.TimeoutExpired:
-                    continue
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
     _say(session, end=True)
     return process.returncode
 
@@ -118,17 +129,17 @@ def _worker(session: Session, framework: str, environment: Mapping[str, str], na
 def _say(session: Session, *, end: bool = False) -> None:
     if sys.stderr.isatty():
         now = session.culprit() or ""
-        print(f"\r\033[K{len(session.done())} timed  {now[:100]}", end="\r\033[K" if end else "", file=sys.stderr)
+        print(
+            f"\r\033[K{len(session.journal.rows())} timed  {now[:100]}", end="\r\033[K" if end else "", file=sys.stderr
+        )
 
 
 def exit_code(session: Session) -> int:
     """4 a row is no measurement, 1 an implementation crashed, 5 nothing was timed."""
-    from hingeproof.bench.timing.session import read_rows
-
-    return code_of(read_rows(session.directory))
+    return code_of(read(session.directory, BENCH).records)
 
 
-def code_of(rows: list[Timing]) -> int:
+def code_of(rows: Sequence[Timing]) -> int:
     found: Mapping[str, int] = {status: sum(r.status == status for r in rows) for status in {r.status for r in rows}}
     if found.get("invalid"):
         return INVALID

@@ -15,7 +15,9 @@ import pytest
 from hingeproof.bench.timing.case import chosen
 from hingeproof.bench.timing.measure import row, time_case
 from hingeproof.bench.timing.selfcheck import examine
-from hingeproof.bench.timing.session import Session, new_directory
+from hingeproof.bench.timing.session import Session, new_info
+from hingeproof.runs.directory import new_directory
+from hingeproof.runs.kinds import BENCH
 from hingeproof.runs.timings import BenchPlan, Case, SelfCheck
 
 _SESSION = pytest.StashKey[Session]()
@@ -41,9 +43,9 @@ def session(config: pytest.Config) -> Session:
     """The run of `hingeproof bench run`; without one, a new run of the quick profile in the default place."""
     if _SESSION not in config.stash:
         given = config.getoption("hingeproof_bench")
-        found = Session(Path(given) if given else new_directory("bench"))
+        found = Session(Path(given) if given else new_directory(None, BENCH))
         if not given:
-            found.begin(BenchPlan(), ["pytest", "bench"])
+            found.begin(new_info("bench", BenchPlan(), ["pytest", "bench"]))
         config.stash[_SESSION] = found
     return config.stash[_SESSION]
 

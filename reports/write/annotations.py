@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from hingeproof.reports.compare import Difference
 from hingeproof.reports.findings import command
-from hingeproof.reports.summary import FINDINGS, Summary
+from hingeproof.reports.summary import Summary
 from hingeproof.reports.text import number, one_line
 from hingeproof.reports.write.page import SIGNS
-from hingeproof.runs.records import Record, RunInfo
+from hingeproof.runs.records import FINDINGS, Record, RunInfo
 
 AT_MOST = 10
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from hingeproof.reports.timings import interval, seconds
 from hingeproof.reports.write import svg
 from hingeproof.reports.write.svg import Scale, short
-from hingeproof.runs.figures import Boundary, Curve, SvmPicture, Timeline, Training, UlpError
+from hingeproof.runs.figures import Boundary, LossCurve, SvmPicture, Training, Trend, UlpError
 from hingeproof.runs.timings import Timing
 
 WEIGHTS = {"0": 0.0, "1/2": 0.5, "1": 1.0}
 
 
-def curve(record: Curve, selections: Mapping[str, Iterable[str]]) -> str:
+def curve(record: LossCurve, selections: Mapping[str, Iterable[str]]) -> str:
     """Return φ and φ′ side by side, at each kink the interval of sub-gradients and the points that were selected.
 
     selections: the weights that each implementation selected, by its name.
@@ -64,7 +64,7 @@ def _selected(selections: Mapping[str, Iterable[str]], x: float, steep: float, s
             )
 
 
-def _pieces(record: Curve) -> list[list[svg.Point]]:
+def _pieces(record: LossCurve) -> list[list[svg.Point]]:
     """Split φ′ where it jumps: at a z that stands twice."""
     pieces: list[list[svg.Point]] = [[]]
     for i, (z, slope) in enumerate(zip(record.z, record.slope, strict=True)):
@@ -261,7 +261,7 @@ def timings(rows: Sequence[Timing]) -> str:
     return svg.figure(width, height, f"time a call of {len(measured)} cases, with 99 % intervals and the roof", parts)
 
 
-def history(record: Timeline) -> str:
+def history(record: Trend) -> str:
     """Return a series over runs with its intervals; change points, environments and notes stand on the line."""
     width, height, top, bottom, left, right = 560, 170, 14, 140, 48, 545
     values = [v for p in record.points for v in (p.low, p.value, p.high) if v is not None and math.isfinite(v)]
@@ -289,7 +289,7 @@ def history(record: Timeline) -> str:
     return svg.figure(width, height, words, parts)
 
 
-def _segments(record: Timeline) -> list[list[int]]:
+def _segments(record: Trend) -> list[list[int]]:
     """A changed environment begins a new line: its level is not to be compared."""
     out: list[list[int]] = []
     for i, point in enumerate(record.points):

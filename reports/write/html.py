@@ -29,7 +29,7 @@ from hingeproof.reports.write.markdown import tensor_lines
 from hingeproof.reports.write.page import SIGNS
 from hingeproof.reports.write.pictures import picture_sections
 from hingeproof.reports.write.terminal import counts
-from hingeproof.runs.figures import Timeline
+from hingeproof.runs.figures import Trend
 from hingeproof.runs.records import RunInfo
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def of_runs(
     *,
     home: str = "",
     heading: str = "hingeproof report",
-    stored: Sequence[Timeline] = (),
+    stored: Sequence[Trend] = (),
 ) -> str:
     """Return the page of one run or several. stored: the series of a history, to be drawn with their changes."""
     verified = [run for run in told if run.info is not None]

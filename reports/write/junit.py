@@ -8,9 +8,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from hingeproof.reports.compare import Change, Difference
-from hingeproof.reports.summary import FINDINGS
 from hingeproof.reports.text import UNSAFE, visible
-from hingeproof.runs.records import Record, RunInfo, Verdict, Witness
+from hingeproof.runs.records import FINDINGS, Record, RunInfo, Verdict, Witness
 
 # What XML 1.0 cannot hold, not even escaped. `visible` has dealt with the control characters already.
 UNWRITABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -30,13 +29,6 @@ def write(info: RunInfo, records: Iterable[Record], path: Path) -> None:
     """Write `render` to a file; its folder is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(render(info, records))
-
-
-def write_runs(suites: Sequence[Suite], path: Path) -> None:
-    """Write several runs, a test suite each; records are read twice and none is kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.writelines(chunk.encode() for chunk in document(suites))
 
 
 def render(info: RunInfo, records: Iterable[Record]) -> bytes:

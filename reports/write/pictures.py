@@ -10,15 +10,15 @@ from hingeproof.reports.summary import Selection
 from hingeproof.reports.tables import points
 from hingeproof.reports.text import names
 from hingeproof.reports.write import charts
-from hingeproof.runs.figures import Curve, Figure, SvmPicture, Timeline, Training, UlpError
+from hingeproof.runs.figures import Figure, LossCurve, SvmPicture, Training, Trend, UlpError
 
 SERIES = 24  # of a history, in a report; a site has more
 
 
-def picture_sections(told: Sequence[Told], stored: Sequence[Timeline] = ()) -> list[dict[str, Any]]:
+def picture_sections(told: Sequence[Told], stored: Sequence[Trend] = ()) -> list[dict[str, Any]]:
     """Return the sections of a page that show pictures, those that have any."""
     records = list({_key(figure): figure for run in told for figure in run.figures}.values())
-    histories = [*stored, *(r for r in records if isinstance(r, Timeline))]
+    histories = [*stored, *(r for r in records if isinstance(r, Trend))]
     histories = [history for history in histories if history.points]
     hidden = len(histories) - SERIES
     unseen = f" {hidden:,} series more are in the history." if hidden > 0 else ""
@@ -29,7 +29,7 @@ def picture_sections(told: Sequence[Told], stored: Sequence[Timeline] = ()) -> l
             "title": "Loss and slope",
             "note": "Each loss from its definition. At a kink, the grey bar is the interval of sub-gradients, and each "
             "dot beside it an implementation's selection (all its modes; point at it for the name).",
-            "pictures": curve_items([r for r in records if isinstance(r, Curve)], selections),
+            "pictures": curve_items([r for r in records if isinstance(r, LossCurve)], selections),
             "open": False,
         },
         {
@@ -81,7 +81,7 @@ def picture_sections(told: Sequence[Told], stored: Sequence[Timeline] = ()) -> l
 
 def _key(figure: Figure) -> tuple[str, ...]:
     """The same figure of several runs is drawn once: a curve; an envelope once a result."""
-    if isinstance(figure, Curve):
+    if isinstance(figure, LossCurve):
         return ("curve", figure.loss, str(figure.label))
     if isinstance(figure, UlpError):
         return ("ulp", figure.implementation, figure.loss, str(figure.low), str(figure.high))
@@ -93,7 +93,7 @@ def _key(figure: Figure) -> tuple[str, ...]:
 Item = tuple[str, str, list[str]]
 
 
-def curve_items(records: Sequence[Curve], selections: Iterable[Selection]) -> list[Item]:
+def curve_items(records: Sequence[LossCurve], selections: Iterable[Selection]) -> list[Item]:
     """Return a figure for each curve, with what was selected at its kinks."""
     by_loss: dict[str, dict[str, set[str]]] = {}
     for s in selections:
@@ -160,7 +160,7 @@ def timing_items(run: Told) -> list[Item]:
     return out
 
 
-def history_item(record: Timeline) -> Item:
+def history_item(record: Trend) -> Item:
     """Return a history's figure with its annotations in words."""
     notes = [f"※ {p.at}: {p.note}" for p in record.points if p.note]
     changes = [f"change at {record.points[i].at}" for i in record.change_points if 0 <= i < len(record.points)]

@@ -16,14 +16,14 @@ from hingeproof.reports.tables import versions
 from hingeproof.reports.text import one_line
 from hingeproof.reports.write import html
 from hingeproof.reports.write.pictures import history_item
-from hingeproof.runs.figures import Curve, Moment, Timeline, UlpError
+from hingeproof.runs.figures import LossCurve, Moment, Trend, UlpError
 from hingeproof.runs.records import Verdict
 
 MARKER = ".hingeproof-site"  # lists the files of the site, so that the next one can replace them
 SERIES = 120  # of the history page
 
 
-def pages(told: Sequence[Told], statements: Mapping[str, str], stored: Sequence[Timeline] = ()) -> dict[str, str]:
+def pages(told: Sequence[Told], statements: Mapping[str, str], stored: Sequence[Trend] = ()) -> dict[str, str]:
     """Return the site's files by name, in one folder: `index.html`, `run-….html`, `loss-….html`, …
 
     stored: the series of a history, which then stand for those of the runs alone.
@@ -152,7 +152,7 @@ def narrowed(run: Told, keep: Callable[[str, str], bool]) -> Told:
     figures = tuple(
         figure
         for figure in run.figures
-        if (isinstance(figure, Curve) and figure.loss in losses)
+        if (isinstance(figure, LossCurve) and figure.loss in losses)
         or (isinstance(figure, UlpError) and keep(figure.implementation, figure.loss))
     )
     pairs = tuple(p for p in run.pairs if keep(p.first, p.loss) or keep(p.second, p.loss))
@@ -162,10 +162,10 @@ def narrowed(run: Told, keep: Callable[[str, str], bool]) -> Told:
 # -- history ---------------------------------------------------------------------------------------------------
 
 
-def histories(told: Sequence[Told]) -> list[Timeline]:
+def histories(told: Sequence[Told]) -> list[Trend]:
     """Return the series of all runs in order of time: those that runs brought, findings, errors in ulp, timings."""
     ordered = sorted(told, key=lambda run: (_started(run), run.name))
-    brought = {f.name: f for run in ordered for f in run.figures if isinstance(f, Timeline)}
+    brought = {f.name: f for run in ordered for f in run.figures if isinstance(f, Trend)}
     series: dict[tuple[str, str], list[Moment]] = {}
     for run in ordered:
         at = _started(run)
@@ -182,9 +182,7 @@ def histories(told: Sequence[Told]) -> list[Timeline]:
                 moment = Moment(at, ratio.middle, ratio.low, ratio.high, run.timed.environment_hash)
                 series.setdefault((row.case, "times the frozen kernel"), []).append(moment)
     made = [
-        Timeline(name=name, unit=unit, points=points)
-        for (name, unit), points in sorted(series.items())
-        if len(points) > 1
+        Trend(name=name, unit=unit, points=points) for (name, unit), points in sorted(series.items()) if len(points) > 1
     ]
     # what changed is looked at first
     made.sort(key=lambda h: (h.name != "findings", len({p.value for p in h.points}) == 1, h.name))

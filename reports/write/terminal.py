@@ -8,10 +8,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from hingeproof.reports import findings
-from hingeproof.reports.summary import FINDINGS, Cell, Row, Selection, Shared, Summary, summarise
+from hingeproof.reports.summary import Cell, Row, Selection, Shared, Summary, summarise
 from hingeproof.reports.text import names, number, one_line, shorten
 from hingeproof.reports.write.page import SIGNS, Page
-from hingeproof.runs.records import Record, RunInfo, Verdict
+from hingeproof.runs.records import FINDINGS, Record, RunInfo, Verdict
 
 EXTRAS = (
     "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx", "tensorflow",

@@ -15,7 +15,7 @@ from tests.test_diff import bench_run, timing
 from hingeproof.commands.main import run
 from hingeproof.evidence.curves import curves
 from hingeproof.reference_impls.losses import LOSSES
-from hingeproof.runs.figures import COLUMNS, Boundary, Moment, SvmPicture, Timeline, Training, UlpError
+from hingeproof.runs.figures import COLUMNS, Boundary, Moment, SvmPicture, Training, Trend, UlpError
 from hingeproof.runs.records import Record
 
 Open = Callable[..., Opened]
@@ -50,7 +50,7 @@ def every_figure() -> list[msgspec.Struct]:
         ),
         Training(check="training|torch.hinge|hinge|float64|cpu|eager", title="two clusters", optimiser="SGD",
                  steps=[1, 10, 100, 1000], suboptimality=[1.0, 0.1, 0.01, 0.0], margin=[None, 0.5, 0.9, 1.0]),
-        Timeline(
+        Trend(
             name="forward|torch.hinge", unit="ratio", change_points=[3],
             points=[Moment(f"2026-01-{i + 1:02}", 1 + (i > 2), 0.9 + (i > 2), 1.1 + (i > 2), "e1" if i < 5 else "e2",
                            note="new compiler" if i == 3 else "") for i in range(8)],

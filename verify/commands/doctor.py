@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from hingeproof import __version__
+from hingeproof.commands.flags import Json
 from hingeproof.errors import GOOD
-from hingeproof.frameworks.environment import PACKAGES, cpus, environment, present, version
 
 # What each framework is asked, in a process of its own: a broken one must not break the doctor.
 QUESTIONS = {
@@ -29,11 +29,13 @@ QUESTIONS = {
 SECONDS = 120.0
 
 
-def examine(*, as_json: bool) -> int:
-    """Print what was found. A framework that is missing is no error."""
+def doctor(json: Json = False) -> int:
+    """The frameworks found, their versions and devices, and why one is missing."""
+    from hingeproof.frameworks.environment import PACKAGES, cpus, environment
+
     frameworks = {name: _framework(name) for name in QUESTIONS}
     facts = environment()
-    if as_json:
+    if json:
         print(msgspec.json.encode({"frameworks": frameworks, "environment": facts}).decode())
         return GOOD
     here = (f"hingeproof {__version__}", f"Python {facts['python']}", facts["os"], facts["processor"], f"{cpus()} CPUs")
@@ -50,6 +52,8 @@ def examine(*, as_json: bool) -> int:
 
 
 def _framework(name: str) -> dict[str, Any]:
+    from hingeproof.frameworks.environment import PACKAGES, present, version
+
     distribution = dict(PACKAGES)[name]
     found: dict[str, Any] = {"works": False, "version": version(distribution), "devices": "", "problem": ""}
     if not present(name):

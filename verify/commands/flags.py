@@ -1,20 +1,12 @@
-"""Options that several commands have: one spelling, one line of help. Imports Typer alone."""
+"""What several small commands have: one spelling, one line of help. Imports Typer alone."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Names = list[str] | None
-Loss = Annotated[Names, typer.Option(metavar="NAME,…", help="Losses [all].")]
-Framework = Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].")]
-Device = Annotated[Names, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Contract = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KEY=VALUE,…",
-        help="What your own callable promises: labels=01,kink=any,scale=1/K; strict: the references' whole policy.",
-    ),
-]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory that --out named.")]
+Check = Annotated[str, typer.Argument(metavar="CHECK", help="The check, or a unique beginning of it.")]

@@ -1,31 +1,47 @@
-"""`hingeproof list` and `hingeproof explain`."""
+"""`hingeproof list`: a function a table, whose docstring is what the help says of it."""
 
 from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
+import typer
 
-from hingeproof.errors import among
-from hingeproof.frameworks.environment import present
+from hingeproof.commands.flags import Json
 
 if TYPE_CHECKING:
     from hingeproof.reference_impls.losses import Loss
+    from hingeproof.runs.records import Deviation
 
 
-def show(what: str, *, as_json: bool) -> None:
-    """Print a table: losses, implementations, laws, deviations or conventions; a row a line where a pipe reads it."""
-    head, rows = {
-        "losses": _losses,
-        "implementations": _implementations,
-        "laws": _laws,
-        "deviations": _deviations,
-        "conventions": _conventions,
-    }[what]()
+Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]  # the head, and the rows
+
+app = typer.Typer(
+    help="Tables of what there is: losses, implementations, laws, deviations, conventions.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def _table(name: str) -> Callable[[Callable[[], Rows]], Callable[[], Rows]]:
+    """Make `list NAME` of a function that gives its rows."""
+
+    def command(rows: Callable[[], Rows]) -> Callable[[], Rows]:
+        @app.command(name, help=rows.__doc__)
+        def listed(json: Json = False) -> None:
+            show(*rows(), as_json=json)
+
+        return rows
+
+    return command
+
+
+def show(head: tuple[str, ...], rows: list[tuple[str, ...]], *, as_json: bool) -> None:
+    """Print a table; a row a line where a pipe reads it."""
     if as_json:
         print(msgspec.json.encode([dict(zip(head, row, strict=True)) for row in rows]).decode())
         return
@@ -39,10 +55,9 @@ def show(what: str, *, as_json: bool) -> None:
             print((start if i == 0 else " " * len(start)) + line)
 
 
-Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
-
-
-def _losses() -> Table:
+@_table("losses")
+def _losses() -> Rows:
+    """The losses: names, formulas, parameters."""
     from hingeproof.reference_impls.losses import LOSSES
 
     return ("name", "title", "parameters", "formula"), [
@@ -63,8 +78,11 @@ def _formula(loss: Loss) -> str:
     return f"{combined}{', '.join(shapes)}; {loss.margins.formula}{', divided by K' if loss.per_class else ''}"
 
 
-def _implementations() -> Table:
+@_table("implementations")
+def _implementations() -> Rows:
+    """The implementations that `verify` knows."""
     from hingeproof.contracts import IMPLEMENTATIONS
+    from hingeproof.frameworks.environment import present
 
     return ("name", "framework", "loss", "installed", "target"), [
         (i.name, i.framework, i.loss, "yes" if all(map(present, (i.framework, *i.requires))) else "no", i.target)
@@ -72,12 +90,21 @@ def _implementations() -> Table:
     ]
 
 
-def _deviations() -> Table:
-    """The ledger, one line a cause: whose it is, how many entries, when to look again. The entries have the links."""
+@_table("laws")
+def _laws() -> Rows:
+    """The laws and promises."""
+    from hingeproof.properties.catalogue import LAWS
+
+    return ("name", "group", "kind", "statement"), [(x.name, x.group, x.kind, x.statement) for x in LAWS.values()]
+
+
+@_table("deviations")
+def _deviations() -> Rows:
+    """The ledger: known deviations of released libraries, and of your own project."""
     from hingeproof.ledger.deviations import ledger
     from hingeproof.reports.text import names
 
-    rows: dict[str, list[Any]] = {}
+    rows: dict[str, list[Deviation]] = {}  # one line a cause; the entries have the links
     for entry in ledger(None):
         rows.setdefault(entry.why, []).append(entry)
     return ("implementations", "entries", "review by", "why"), [
@@ -91,8 +118,9 @@ def _deviations() -> Table:
     ]
 
 
-def _conventions() -> Table:
-    """What differs from the formula or our policy because a library's documentation says so."""
+@_table("conventions")
+def _conventions() -> Rows:
+    """What libraries document that differs from the formula or from the references' policy: never a failure."""
     from hingeproof.contracts import IMPLEMENTATIONS
     from hingeproof.reports.text import names
 
@@ -106,55 +134,3 @@ def _conventions() -> Table:
     return ("implementations", "documented"), [
         (", ".join(names(members, IMPLEMENTATIONS, at_most=3)), text) for text, members in sorted(rows.items())
     ]
-
-
-def _laws() -> Table:
-    from hingeproof.properties.catalogue import LAWS
-
-    return ("name", "group", "kind", "statement"), [(x.name, x.group, x.kind, x.statement) for x in LAWS.values()]
-
-
-def explain(name: str, *, as_json: bool) -> None:
-    """Print everything about one law. Raises: UsageError with the nearest names."""
-    from hingeproof.properties.catalogue import LAWS
-    from hingeproof.reference_impls.losses import LOSSES
-
-    law = LAWS[among(name, LAWS, "law", see="hingeproof list laws")]
-    applies = [loss.name for loss in LOSSES.values() if law.applies(loss)]
-    rest = [loss.name for loss in LOSSES.values() if not law.applies(loss)]
-    facts: dict[str, Any] = {
-        "name": law.name,
-        "kind": law.kind,
-        "group": law.group,
-        "statement": law.statement,
-        "formula": law.formula,
-        "why": law.why,
-        "breaks": law.breaks,
-        "source": law.source,
-        "losses": applies,
-        "not_for": rest,
-        "modes": list(law.modes),
-        "needs": list(law.needs),
-    }
-    if as_json:
-        print(msgspec.json.encode(facts).decode())
-        return
-    kind = "a law: mathematics demands it" if law.kind == "law" else "a promise: only a contract demands it"
-    print(f"{law.name} ({law.group}; {kind})\n")
-    _field("", law.statement)
-    _field("formula", law.formula)
-    _field("why", law.why)
-    _field("breaks", law.breaks)
-    _field("losses", "all" if not rest else ", ".join(applies) or "none")
-    if rest:
-        _field("not for", ", ".join(rest))
-    _field("modes", ", ".join(law.modes))
-    _field("needs", ", ".join(law.needs) or "nothing but the loss itself")
-    _field("source", law.source)
-
-
-def _field(name: str, text: str) -> None:
-    width = max(min(get_terminal_size((100, 24)).columns, 100), 40)
-    lines: Sequence[str] = textwrap.wrap(text, width - 10, break_on_hyphens=False) or [""]
-    for i, line in enumerate(lines):
-        print(f"{name if i == 0 else '':<10}{line}".rstrip())

@@ -1,4 +1,4 @@
-"""`hingeproof repro`: the script of a failure, run in a clean process before it is written."""
+"""`hingeproof repro`: the script of a failure goes to standard output once it was run in a clean process."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import sys
 import tempfile
 from pathlib import Path
 
+from hingeproof.commands.flags import Check, Run
 from hingeproof.errors import FINDING, GOOD, UsageError
-from hingeproof.frameworks.environment import FLAGS
-from hingeproof.ledger.deviations import the_one
-from hingeproof.runs.reader import UnreadableRunError, read
 
 SECONDS = 300.0
 
 
-def reproduce(run: Path, check: str) -> int:
-    """Write the script to standard output; say on standard error whether it shows the failure. Raises: UsageError."""
-    try:
-        record = the_one(read(run).records, check)
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
+def repro(run: Run, check: Check) -> int:
+    """A script that shows one failure with the framework alone: exits 1 while it is there, 0 once it is gone."""
+    from hingeproof.ledger.deviations import the_one
+    from hingeproof.runs.kinds import VERIFY
+    from hingeproof.runs.reader import read
+
+    record = the_one(read(run, VERIFY).records, check)
     if record.witness is None or not record.witness.script:
         raise UsageError(f"{record.check} is {record.verdict}: only a failure that was judged has a script")
     script = record.witness.script
@@ -37,6 +36,8 @@ def reproduce(run: Path, check: str) -> int:
 
 def execute(script: str) -> tuple[int, str]:
     """Run a script in an empty folder by an interpreter of its own; return its exit code and its last line."""
+    from hingeproof.frameworks.environment import FLAGS
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bug.py"
         path.write_text(script, encoding="utf-8")

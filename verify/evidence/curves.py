@@ -10,12 +10,12 @@ from flint import fmpq
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.losses import LOSSES, Loss
 from hingeproof.reference_impls.phi import Phi
-from hingeproof.runs.figures import Curve, Kink
+from hingeproof.runs.figures import Kink, LossCurve
 
 BENT = 33  # points of a piece that is no line
 
 
-def curves(losses: Iterable[str]) -> Iterator[Curve]:
+def curves(losses: Iterable[str]) -> Iterator[LossCurve]:
     """Yield one figure a loss and, where φ depends on the label, a label."""
     for name in sorted(set(losses)):
         loss = LOSSES[name]
@@ -23,7 +23,7 @@ def curves(losses: Iterable[str]) -> Iterator[Curve]:
             yield curve(loss, label, phi)
 
 
-def curve(loss: Loss, label: int | None, phi: Phi) -> Curve:
+def curve(loss: Loss, label: int | None, phi: Phi) -> LossCurve:
     """Return φ over a range that shows every piece. A break stands twice, with the slope on either side."""
     low, high = extent(phi)
     z: list[fmpq] = []
@@ -39,7 +39,7 @@ def curve(loss: Loss, label: int | None, phi: Phi) -> Curve:
             z.append(at)
             slope.append(before if i == steps else after)
     formula = {label_: make.__doc__ or "" for label_, make in loss.phi.items()}[label]
-    return Curve(
+    return LossCurve(
         loss=loss.name,
         title=loss.title,
         label=label,

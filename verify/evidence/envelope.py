@@ -143,10 +143,11 @@ def _picture(_: Implementation) -> SvmPicture:
 
 def main(directory: Path) -> None:
     """Write the figures of a run to `figures.part`, one line each; what has none is said on stderr."""
-    from hingeproof.runs.journal import Journal
+    from hingeproof.runs.kinds import VERIFY
+    from hingeproof.runs.reader import read_info
 
     sys.path.insert(0, "")
-    plan = Journal(directory).info().plan
+    plan = read_info(directory, VERIFY).plan
     with (directory / "figures.part").open("wb") as file:
         for figure in figures(plan):
             if isinstance(figure, str):

@@ -26,7 +26,8 @@ from hingeproof.judge.tally import Tally
 from hingeproof.judge.verdict import Judged
 from hingeproof.ledger.deviations import applies, kind_of
 from hingeproof.ledger.versions import within
-from hingeproof.plan.checks import PROFILES, implementations, lacking
+from hingeproof.plan.checks import implementations, lacking
+from hingeproof.plan.profiles import PROFILES
 from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.contract import Contract

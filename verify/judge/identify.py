@@ -1,4 +1,4 @@
-"""`hingeproof identify`: which loss, scale, labels, mean and kink does a black box have? It is tried, not read.
+"""Which loss, scale, labels, mean and kink does a black box have? It is tried, not read.
 
 Run as `python -m hingeproof.judge.identify FILE` on a question in stdin: the user's module is
 imported there, not in the command's own process.
@@ -9,34 +9,26 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from flint import fmpq
 
-from hingeproof.errors import FINDING, GOOD, UsageError, among
-from hingeproof.frameworks.environment import FLAGS
-from hingeproof.frameworks.implementation import FRAMEWORKS, Implementation
-from hingeproof.plan.contract_keys import LABELS, applied
-from hingeproof.plan.options import needed
-from hingeproof.plan.preflight import Question, described, load, reduction
-from hingeproof.properties.case import Batch, Case, Unanswered, extended, show
-from hingeproof.reference_impls.formats import Extended, to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.errors import UsageError
+from hingeproof.frameworks import LATTICE, MODES
+from hingeproof.frameworks.implementation import Implementation
+from hingeproof.judge.engine import run_pass
+from hingeproof.judge.hypotheses import DTYPE, BlackBox, Counterexample, agreement, cases, hypotheses, scaled
+from hingeproof.plan.contract_keys import LABELS
+from hingeproof.plan.live import checks_of
+from hingeproof.plan.preflight import load
+from hingeproof.properties.case import Unanswered, extended
+from hingeproof.reference_impls.formats import to_float
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan
 
-SECONDS = 600.0
-DTYPE = "float32"
-FOCI = ("kink", "ulp", "inside", "past", "random", "ties")
-SCALES = ("1", "1/K", "K", "1/(K-1)", "K-1", "1/2", "2", "1/4", "4")
-MARGINS = ("1", "0", "0.5", "2")
 # what a wrong guess between two losses is called
 CONFUSED = {
     frozenset(("crammer_singer", "weston_watkins")), frozenset(("multi_margin", "weston_watkins")),
@@ -46,15 +38,6 @@ CONFUSED = {
     frozenset(("epsilon_insensitive", "squared_epsilon_insensitive")), frozenset(("squared_hinge", "modified_huber")),
     frozenset(("weston_watkins", "one_vs_rest_hinge")), frozenset(("crammer_singer", "multiclass_perceptron")),
 }  # fmt: skip
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """An input on which another loss would have answered otherwise."""
-
-    loss: str
-    inputs: str
-    it_would_be: str
-    it_is: str
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,118 +52,43 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     mean: str = ""
     kink: dict[str, dict[str, int]] = {}
     samples: int = 0
-    others: list[Difference] = []
+    others: list[Counterexample] = []
     also: list[str] = []
     remarks: list[str] = []
     error: str = ""
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """The question: a callable, its framework, and the loss that it is taken for, if any."""
-
-    target: str
-    framework: str
-    claimed: str = ""
-
-
-# -- the command -------------------------------------------------------------------------------------------------------
-
-
-def identify(target: str, framework: str, claimed: str, *, as_json: bool) -> int:
-    """Print what a callable behaves like; exit 1 where it is none of the family. Raises: UsageError."""
-    from hingeproof.plan.user import well_named
-
-    well_named(target)
-    needed(among(framework, FRAMEWORKS, "framework"), f"--framework {framework}")
-    if claimed:
-        among(claimed, LOSSES, "loss", see="hingeproof list losses")
-    found = _elsewhere(Asked(target, framework, claimed))
-    if found.error:
-        raise UsageError(f"{target}: {found.error}")
-    if as_json:
-        print(msgspec.json.encode(found).decode())
-    else:
-        _print(target, found, claimed)
-    return GOOD if found.loss else FINDING
-
-
-def _elsewhere(asked: Asked) -> Identity:
-    """Ask in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "answer.json"
-        path = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "hingeproof.judge.identify", str(out)], input=msgspec.json.encode(asked),
-                capture_output=True, timeout=SECONDS, check=False, env={**os.environ, **FLAGS, "PYTHONPATH": path},
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return Identity(error=f"no answer within {SECONDS:.0f} s")
-        if not out.exists():
-            last = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
-            return Identity(error=f"the process died (exit code {done.returncode}) {last}")
-        return msgspec.json.decode(out.read_bytes(), type=Identity)
-
-
-def _print(target: str, found: Identity, claimed: str) -> None:
-    if not found.loss:
-        print(f"{target} behaves like no loss of the family")
-    else:
-        loss = LOSSES[found.loss]
-        print(f"{target} behaves like {found.loss} ({loss.title}): {found.samples} samples agree, none differs")
-        facts = {
-            "scale": "as in the formula" if found.scale == "1" else f"{found.scale} × the formula",
-            "labels": f"{found.labels}{', given before the scores' if found.order == 'targets_first' else ''}",
-            "parameters": ", ".join(f"{n} fixed at {v}" for n, v in found.fixed.items()) or "as the formula has them",
-            "reductions": ", ".join(found.reductions),
-            "mean": found.mean,
-            **{
-                f"kink ({mode})": ", ".join(f"{w} (×{n})" for w, n in seen.items()) for mode, seen in found.kink.items()
-            },
-            "also fits": ", ".join(found.also),
-        }
-        for name, text in facts.items():
-            if text:
-                print(f"  {name:<16} {text}")
-    for other in found.others:
-        print(f"  not {other.loss}: at {other.inputs} that is {other.it_would_be}, and this is {other.it_is}")
-    for remark in found.remarks:
-        print(f"  note: {remark}")
-
-
-# -- in the process of its own -----------------------------------------------------------------------------------------
-
-
 def main() -> None:
-    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
+    """Answer the question on stdin, in the file that is named: the user's module may print."""
+    box = msgspec.json.decode(sys.stdin.buffer.read(), type=BlackBox)
     try:
-        answer = look(asked)
+        answer = look(box)
     except UsageError as error:
         answer = Identity(error=" ".join(str(error).split()))
     Path(sys.argv[1]).write_bytes(msgspec.json.encode(answer))
     os._exit(0)
 
 
-def look(asked: Asked) -> Identity:
+def look(box: BlackBox) -> Identity:
     """Try every loss, label convention, order, fixed margin and scale. Raises: UsageError."""
-    f = load(asked.target)
+    f = load(box.target)
     if not callable(f):
         raise UsageError(f"it is a {type(f).__name__}, which cannot be called")
     fits: list[tuple[Implementation, int]] = []
-    misses: dict[str, tuple[int, Difference]] = {}
+    misses: dict[str, tuple[int, Counterexample]] = {}
     arity = ""
     for loss in LOSSES.values():
-        for implementation, error in hypotheses(asked, f, loss):
-            if implementation is None:
+        for hypothesis, error in hypotheses(box, f, loss):
+            if hypothesis is None:
                 arity = arity or error
                 continue
-            for scaled in _scaled(implementation):
-                agreed, difference = agreement(scaled)
-                if difference is None and agreed:
-                    fits.append((scaled, agreed))
+            for implementation in scaled(hypothesis):
+                agreed, counterexample = agreement(implementation)
+                if counterexample is None and agreed:
+                    fits.append((implementation, agreed))
                     break
-                if difference is not None and agreed > misses.get(loss.name, (-1, None))[0]:
-                    misses[loss.name] = (agreed, difference)
+                if counterexample is not None and agreed > misses.get(loss.name, (-1, None))[0]:
+                    misses[loss.name] = (agreed, counterexample)
     if not fits:
         if not misses:
             raise UsageError(arity or "it answers no call that a loss of the family would")
@@ -188,19 +96,19 @@ def look(asked: Asked) -> Identity:
         return Identity(others=[d for _, d in closest])
     # of equals the plainest: fewest things fixed, scale 1
     fits.sort(key=lambda fit: (len(fit[0].scale) > 1, len(fit[0].fixed), list(LOSSES).index(fit[0].loss)))
-    return described_as(asked, fits, misses)
+    return described_as(box, fits, misses)
 
 
 def described_as(
-    asked: Asked, fits: Sequence[tuple[Implementation, int]], misses: dict[str, tuple[int, Difference]]
+    box: BlackBox, fits: Sequence[tuple[Implementation, int]], misses: dict[str, tuple[int, Counterexample]]
 ) -> Identity:
     """What is said of the best fit."""
     best, samples = fits[0]
     names = {v: k for k, v in LABELS.get(best.family.margins.targets, {}).items()}
     others = [d for name, (_, d) in misses.items() if frozenset((name, best.loss)) in CONFUSED]
     remarks = []
-    if asked.claimed and asked.claimed != best.loss:
-        remarks.append(f"this is {best.family.title}, not {LOSSES[asked.claimed].title}")
+    if box.claimed and box.claimed != best.loss:
+        remarks.append(f"this is {best.family.title}, not {LOSSES[box.claimed].title}")
     remarks += _remarks(best)
     return Identity(
         loss=best.loss, scale=best.scale, labels=names.get(best.labels, "real numbers, or none"),
@@ -210,100 +118,11 @@ def described_as(
     )  # fmt: skip
 
 
-def hypotheses(asked: Asked, f: Any, loss: Loss) -> Iterator[tuple[Implementation | None, str]]:
-    """The ways in which a callable may be this loss, or the reason why it cannot be called as one."""
-    from hingeproof.plan.checks import user_implementation
-
-    labels = list(LABELS.get(loss.margins.targets, {})) or [""]
-    orders = ("scores_first", "targets_first") if loss.margins.targets is not None else ("scores_first",)
-    for label, order in itertools.product(labels, orders):
-        keys = {"order": order, **({"labels": label} if label else {})}
-        question = Question(
-            target=asked.target, loss=loss.name, framework=asked.framework, inputs=loss.margins.inputs,
-            row=loss.margins.row, targets=loss.margins.targets, names=(*loss.parameters, "reduction", "weight"),
-            contract=keys,
-        )  # fmt: skip
-        try:
-            found = described(question, f)
-        except UsageError as error:
-            yield None, str(error)
-            return
-        if "reduction" not in found.parameters:
-            found = msgspec.structs.replace(found, reductions=(reduction(f, question),))
-        base = replace(applied(user_implementation(found), keys, strict=False), subject=f)
-        free = [n for n in loss.parameters if n not in found.parameters]
-        yield base, ""
-        if "margin" in free:
-            for margin in MARGINS:
-                if margin != loss.parameters["margin"]:
-                    yield replace(base, fixed={"margin": margin}), ""
-
-
-def _scaled(implementation: Implementation) -> Iterator[Implementation]:
-    """The scales to try: as it is, then the ratio seen at one sample if that is a plain number, then functions of K."""
-    yield implementation
-    vector = implementation.family.margins.row == "vector"
-    for scale in SCALES[1:]:
-        if vector or "K" not in scale:
-            yield replace(implementation, scale=scale)
-    ratio = _ratio(implementation)
-    if ratio is not None and ratio > 0 and not vector:
-        yield replace(implementation, scale=f"{ratio.numerator}/{ratio.denominator}")
-
-
-def _ratio(implementation: Implementation) -> Fraction | None:
-    try:
-        for case in _cases(implementation, ("inside",)):
-            for e, v in zip(case.batch.evaluations, case.values, strict=True):
-                if isinstance(v, fmpq) and isinstance(e.value, fmpq) and e.value > 0:
-                    return Fraction(to_float(v / e.value)).limit_denominator(64)
-    except Exception:  # a wrong hypothesis: `agreement` says so
-        return None
-    return None
-
-
-def _cases(implementation: Implementation, foci: Sequence[str]) -> Iterator[Case]:
-    from hingeproof.evidence.points import points
-    from hingeproof.frameworks import subject
-
-    made = subject(implementation, DTYPE, "cpu", "eager")
-    for batch in points(implementation.loss, DTYPE, dict(implementation.fixed)):
-        if batch.focus in foci:
-            yield Case(made, batch.change(scale=implementation.scale), implementation.contract)
-
-
-def agreement(implementation: Implementation) -> tuple[int, Difference | None]:
-    """How many samples agree with the oracle's interval before the first that does not, and that one."""
-    agreed = 0
-    try:
-        for case in _cases(implementation, FOCI):
-            values = case.values
-            for i, (interval, got) in enumerate(zip(case.batch.intervals, values, strict=True)):
-                if interval is None or not isinstance(interval.center, fmpq):
-                    continue
-                if not interval.allows(got):
-                    return agreed, _difference(implementation, case.batch, i, interval.center, got)
-                agreed += 1
-    except Unanswered:
-        return 0, None
-    except Exception as error:  # a black box under a wrong hypothesis may raise anything
-        return 0, Difference(implementation.loss, "the first call", "an answer", f"{type(error).__name__}: {error}")
-    return agreed, None
-
-
-def _difference(implementation: Implementation, batch: Batch, i: int, exact: Extended, got: Extended) -> Difference:
-    from hingeproof.evidence.witness import tensors
-
-    one = {n: t for n, t in tensors(batch.take([i])).items() if n != "cotangent"}
-    inputs = ", ".join(f"{n} [{', '.join(t.decimal)}]" for n, t in one.items())
-    return Difference(implementation.loss, inputs, show(exact), show(got))
-
-
 def _mean(implementation: Implementation) -> str:
     """What the mean divides by, tried on a batch of which half is violated."""
     if "mean" not in implementation.reductions:
         return ""
-    for case in _cases(implementation, ("inside", "past", "kink")):
+    for case in cases(implementation, ("inside", "past", "kink")):
         batch = case.batch.change(weight=None)
         exact = [e.value for e in batch.evaluations]
         if not all(isinstance(v, fmpq) for v in exact):
@@ -327,10 +146,6 @@ def _mean(implementation: Implementation) -> str:
 
 def _kinks(implementation: Implementation) -> dict[str, dict[str, int]]:
     """The selection at the kink, mode by mode."""
-    from hingeproof.frameworks import LATTICE, MODES
-    from hingeproof.judge.engine import run_pass
-    from hingeproof.run.conformance import checks_of
-
     if not implementation.differentiable:
         return {}
     modes = tuple(m for m in MODES[implementation.framework] if m not in (*LATTICE, "inductor"))
@@ -351,7 +166,7 @@ def _remarks(implementation: Implementation) -> list[str]:
     """The usual mistakes that its behaviour invites."""
     out = []
     if implementation.family.margins.targets == "sign" and implementation.labels == "ours":
-        for case in itertools.islice(_cases(implementation, ("inside",)), 1):
+        for case in itertools.islice(cases(implementation, ("inside",)), 1):
             assert case.batch.targets is not None
             zero = case.batch.change(targets=case.batch.targets * 0, as_given=True)
             try:

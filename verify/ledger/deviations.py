@@ -172,17 +172,14 @@ def as_toml(entry: Deviation) -> str:
 
 def add(run: Path, check: str, *, link: str, why: str, own: str | None, today: datetime.date) -> tuple[Path, Deviation]:
     """Append an entry to the project's ledger. Raises: UsageError where there is nothing to record."""
-    from hingeproof.runs.reader import UnreadableRunError
+    from hingeproof.runs.kinds import VERIFY
     from hingeproof.runs.reader import read as read_run
 
     if not link.startswith(("https://", "http://")):
         raise UsageError(f"--link {link!r} is no URL: give the issue where the deviation is reported")
     if not why.strip():
         raise UsageError("--why is empty: say in a sentence why this is known and left as it is")
-    try:
-        records = read_run(run).records
-    except UnreadableRunError as error:
-        raise UsageError(str(error)) from None
+    records = read_run(run, VERIFY).records
     record = the_one(records, check)
     if record.verdict != "fail" or record.witness is None:
         raise UsageError(f"{record.check} is {record.verdict}: only a failing verdict can be recorded")

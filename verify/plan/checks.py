@@ -3,52 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.frameworks import LATTICE, MODES
+from hingeproof.frameworks import MODES
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.plan.contract_keys import applied
+from hingeproof.plan.profiles import HALF, LIBRARIES, PROFILES
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.law import Law
 from hingeproof.runs.records import Check, Plan, UserImplementation
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How much a run does. `examples` are batches for each focus; `thin`: fewer samples judged on a focus than this."""
-
-    examples: int
-    compiled_examples: int
-    thin: int
-    dtypes: tuple[str, ...]
-    half_modes: tuple[str, ...]
-    modes: tuple[str, ...]
-
-
-PROFILES = {
-    "quick": Profile(12, 5, 2, ("float32",), ("eager",), ("eager", "jit")),
-    "ci": Profile(
-        32, 7, 4, ("float32", "float64", "bfloat16", "float16"), ("eager",),
-        ("eager", "jit", "compile", "vmap", "forward", "double_backward"),
-    ),
-    "nightly": Profile(
-        300, 40, 20, ("float32", "float64", "bfloat16", "float16"),
-        ("eager", "jit", "compile", "inductor", "vmap", "forward", "double_backward", *LATTICE),
-        ("eager", "jit", "compile", "inductor", "vmap", "forward", "double_backward", *LATTICE),
-    ),
-}  # fmt: skip
-HALF = ("float16", "bfloat16")
-LIBRARIES = ("float32", "bfloat16")  # what `ci` looks at in other people's code; `nightly` at all
-
 
 _SOLVES = all(importlib.util.find_spec(p) is not None for p in ("cvxpy", "scipy"))
 
 
 @dataclass(frozen=True)
-class Table:
+class Checklist:
     """not_applicable: checks left out because the law says nothing about that loss or mode. missing: by framework."""
 
     checks: tuple[Check, ...]
@@ -138,7 +110,7 @@ def says_nothing(law: Law, implementation: Implementation, dtype: str, mode: str
     return other or not law.applies(implementation.family) or bool(reduces)
 
 
-def build(plan: Plan) -> Table:
+def build(plan: Plan) -> Checklist:
     """All checks of a plan, in the order of their ids, and what was left out."""
     checks: list[Check] = []
     not_applicable = 0
@@ -160,7 +132,7 @@ def build(plan: Plan) -> Table:
                 missing[absent[0]] = missing.get(absent[0], 0) + 1
             else:
                 checks.append(check)
-    return Table(tuple(sorted(checks, key=lambda c: (c.pass_id, c.law))), not_applicable, missing)
+    return Checklist(tuple(sorted(checks, key=lambda c: (c.pass_id, c.law))), not_applicable, missing)
 
 
 def combinations(plan: Plan, implementation: Implementation) -> Iterator[tuple[Law, str, str, str]]:
@@ -170,7 +142,3 @@ def combinations(plan: Plan, implementation: Implementation) -> Iterator[tuple[L
             for mode in _modes(plan, implementation, dtype):
                 for law in laws:
                     yield law, dtype, device, mode
-
-
-def names(items: Iterable[Implementation]) -> list[str]:
-    return sorted(i.name for i in items)

@@ -1,29 +1,35 @@
-"""What the user asked for: the command line over `[tool.hingeproof]`, checked name by name, as a plan."""
+"""The options of `verify`, those that it shares with the timing commands, and their defaults in `[tool.hingeproof]`."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from hingeproof.errors import UsageError, among, nearest
-from hingeproof.frameworks.environment import EXTRAS, cpus, present
-from hingeproof.runs.records import Plan, UserImplementation
+from hingeproof.plan.option import Option, check, decided, declared, said, split
 
-DEVICES = ("cpu", "cuda")
-PROFILES = ("quick", "ci", "nightly")
-PLANNED = (
-    "patterns", "loss", "framework", "dtype", "device", "mode", "law", "profile", "seed", "strict", "contract", "grad",
-    "reference", "ledger",
-)  # fmt: skip
+Names = list[str]
+Losses = Annotated[Names, Option(metavar="NAME,…", help="Losses [all].", sets="losses")]
+Frameworks = Annotated[
+    Names, Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].", sets="frameworks")
+]
+Devices = Annotated[Names, Option(metavar="NAME,…", help="cpu, cuda [cpu].", sets="devices")]
+Contract = Annotated[
+    str | None,
+    Option(
+        metavar="KEY=VALUE,…",
+        help="What your own callable promises: labels=01,kink=any,scale=1/K; strict: the references' whole policy.",
+        decides=("users",),
+    ),
+]
+Color = Annotated[bool | None, Option(help="[on a terminal, unless NO_COLOR is set]")]
 
 
-class Declared(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One of a project's own callables in pyproject.toml."""
+class OwnCallable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said of one of a project's own callables, in pyproject.toml or on the command line."""
 
     loss: str
     framework: str
@@ -31,68 +37,82 @@ class Declared(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     grad: str | None = None
 
 
-class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"as_json": "json"}):
-    """The options of `verify`; what was not said is None, or an empty list."""
+class VerifyOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The options of `verify`, in the order of its help; what was not said is None, or an empty list."""
 
-    patterns: list[str] = []
-    loss: list[str] = []
-    framework: list[str] = []
-    dtype: list[str] = []
-    device: list[str] = []
-    mode: list[str] = []
-    law: list[str] = []
-    profile: str | None = None
-    seed: int | None = None
-    strict: bool | None = None
-    contract: str | None = None
-    grad: str | None = None
-    reference: bool | None = None
-    jobs: int | None = None
-    timeout: float | None = None
-    out: str | None = None
-    junit: str | None = None
-    quiet: bool | None = None
-    as_json: bool | None = None
-    color: bool | None = None
-    fail_fast: bool | None = None
-    ledger: str | None = None
+    patterns: Annotated[
+        Names,
+        Option(
+            positional=True,
+            metavar="PATTERN|module:attribute",
+            help="Implementations ('torch.*') or your own callable. Without any: all whose framework is installed.",
+            decides=("patterns", "users"),
+        ),
+    ] = []
+    loss: Losses = []
+    framework: Frameworks = []
+    dtype: Annotated[
+        Names, Option(metavar="NAME,…", help="float16, bfloat16, float32, float64 [by profile].", sets="dtypes")
+    ] = []
+    device: Devices = []
+    mode: Annotated[
+        Names, Option(metavar="NAME,…", help="eager, jit, compile, vmap, … [by profile].", sets="modes")
+    ] = []
+    law: Annotated[Names, Option(metavar="PATTERN", help="Laws, by name or group [all].", sets="laws")] = []
+    profile: Annotated[str | None, Option(metavar="NAME", help="quick, ci or nightly [ci].", sets="profile")] = None
+    seed: Annotated[int | None, Option(metavar="N", help="Same seed, same verdicts [0].", sets="seed")] = None
+    jobs: Annotated[
+        int | None, Option(short="-j", metavar="N", help="Workers [one a processor].", positive="at least 1")
+    ] = None
+    timeout: Annotated[
+        float | None,
+        Option(
+            metavar="SECONDS",
+            help="Limit for a pass (implementation × dtype × mode) [by profile].",
+            positive="a number of seconds above 0",
+        ),
+    ] = None
+    reference: Annotated[bool | None, Option(help="Only the reference implementations.", decides=("patterns",))] = None
+    contract: Contract = None
+    ledger: Annotated[
+        str | None,
+        Option(
+            metavar="FILE", help="Known deviations of your own [./hingeproof-deviations.toml].", decides=("deviations",)
+        ),
+    ] = None
+    grad: Annotated[
+        str | None, Option(metavar="module:function", help="Gradient of your own NumPy callable.", decides=("users",))
+    ] = None
+    strict: Annotated[bool | None, Option(help="Undecided is an exit code of its own (3).", sets="strict")] = None
+    fail_fast: Annotated[bool | None, Option(help="Stop after the first finding.")] = None
+    last_failed: Annotated[bool, Option(help="Only what failed in the newest complete run.", stored=False)] = False
+    out: Annotated[str | None, Option(metavar="DIR", help="Run directory [.hingeproof/runs/<UTC>-verify].")] = None
+    resume: Annotated[
+        bool, Option(help="Go on with the run in --out, or with the newest incomplete one.", stored=False)
+    ] = False
+    junit: Annotated[str | None, Option(metavar="FILE", help="Write JUnit XML, too.")] = None
+    dry_run: Annotated[bool, Option(help="Only count the checks and guess the time.", stored=False)] = False
+    quiet: Annotated[bool | None, Option(short="-q", help="Only the verdict sentence.")] = None
+    json: Annotated[bool | None, Option(help="Print JSON instead of the report.")] = None
+    color: Color = None
     # [tool.hingeproof.implementations]: the callables of a project, by module:attribute
-    implementations: dict[str, Declared] = {}
-    # which of PLANNED the command line gave, not pyproject.toml
-    said: list[str] = []
+    implementations: dict[str, OwnCallable] = {}
+    # the fields of a plan that the command line decides: what pyproject.toml says does not count
+    decided: tuple[str, ...] = ()
 
     @property
     def workers(self) -> int:
+        from hingeproof.frameworks.environment import cpus
+
         return self.jobs if self.jobs is not None else cpus()
 
 
-def split(values: Sequence[str] | None) -> list[str]:
-    """Make repeated and comma-separated values equal, and each stand once."""
-    return list(dict.fromkeys(part.strip() for value in values or () for part in value.split(",") if part.strip()))
+def options(given: VerifyOptions, configuration: Path) -> VerifyOptions:
+    """Return what was given over what is configured. Raises: UsageError for what makes no sense."""
+    from hingeproof.plan.profiles import PROFILES
 
-
-_LISTS = ("loss", "framework", "dtype", "device", "mode", "law")
-
-
-def options(given: Mapping[str, Any], configuration: Path) -> Options:
-    """Return the options, those of the command line first. Raises: UsageError for what makes no sense."""
-    merged = configured(configuration)
-    given = {name: value for name, value in given.items() if value not in (None, [], ())}
-    merged.update(given)
-    for name in _LISTS:
-        if name in merged:
-            merged[name] = split([merged[name]] if isinstance(merged[name], str) else merged[name])
-    if isinstance(merged.get("patterns"), str):
-        merged["patterns"] = [merged["patterns"]]
-    try:
-        found = msgspec.convert(merged, Options)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"[tool.hingeproof] in {configuration.name}: {error}") from None
-    found.said = [name for name in PLANNED if name in given]
-    if found.jobs is not None and found.jobs < 1:
-        raise UsageError(f"--jobs {found.jobs}: give at least 1")
-    if found.timeout is not None and not found.timeout > 0:
-        raise UsageError(f"--timeout {found.timeout:g}: give a number of seconds above 0")
+    found = msgspec.structs.replace(configured(configuration), **said(given), decided=decided(given))
+    check(found)
     if found.contract is not None:
         from hingeproof.plan.contract_keys import parse
 
@@ -102,95 +122,26 @@ def options(given: Mapping[str, Any], configuration: Path) -> Options:
     return found
 
 
-def configured(path: Path) -> dict[str, Any]:
+def configured(path: Path) -> VerifyOptions:
     """Return the defaults in `[tool.hingeproof]`. Raises: UsageError for a key that is none of ours."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("hingeproof", {})
     except FileNotFoundError:
-        return {}
+        return VerifyOptions()
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from None
-    out = {}
-    hidden = ("said", "as_json")
-    known = ["json", *(name for name in Options.__struct_fields__ if name not in hidden)]
+    stored = {d.name: d for d in declared(VerifyOptions) if d.option.stored}
+    known = [*stored, "implementations"]
+    values: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
             raise UsageError(f"[tool.hingeproof] in {path.name}: no option is named {key!r}{nearest(name, known)}")
-        out[name] = value
-    return out
-
-
-def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
-    """Return the plan. Raises: UsageError for a name that nothing has."""
-    from hingeproof.frameworks import MODES
-    from hingeproof.frameworks.implementation import DTYPES, FRAMEWORKS
-    from hingeproof.ledger.deviations import ledger
-    from hingeproof.properties.catalogue import LAWS
-    from hingeproof.reference_impls.losses import LOSSES
-
-    for name in wanted.loss:
-        among(name, LOSSES, "loss", see="hingeproof list losses")
-    for name in wanted.framework:
-        among(name, FRAMEWORKS, "framework")
-        needed(name, f"--framework {name}")
-    for name in wanted.dtype:
-        among(name, DTYPES, "dtype")
-    for name in wanted.device:
-        among(name, DEVICES, "device")
-    for name in wanted.mode:
-        among(name, dict.fromkeys(mode for modes in MODES.values() for mode in modes), "mode")
-    for pattern in wanted.law:
-        groups = {law.group for law in LAWS.values()}
-        if pattern not in groups and not any(fnmatchcase(name, pattern) for name in LAWS):
-            raise UsageError(
-                f"no law matches {pattern!r}{nearest(pattern, [*LAWS, *groups]) or ': see hingeproof list laws'}"
-            )
-    return Plan(
-        patterns=_patterns(wanted, users),
-        losses=tuple(wanted.loss),
-        frameworks=tuple(wanted.framework),
-        dtypes=tuple(wanted.dtype),
-        devices=tuple(wanted.device),
-        modes=tuple(wanted.mode),
-        laws=tuple(wanted.law),
-        profile=wanted.profile or "ci",  # type: ignore[arg-type]  # among PROFILES
-        seed=wanted.seed or 0,
-        strict=bool(wanted.strict),
-        users=users,
-        deviations=ledger(wanted.ledger),
-    )
-
-
-def _patterns(wanted: Options, users: tuple[UserImplementation, ...]) -> tuple[str, ...]:
-    """Return the patterns for registered implementations; with --reference, the names they come to."""
-    from hingeproof.contracts import IMPLEMENTATIONS
-
-    patterns = [p for p in wanted.patterns if ":" not in p]
-    for pattern in patterns:
-        found = [n for n in IMPLEMENTATIONS if fnmatchcase(n, pattern)]
-        if not found and any(fnmatchcase(user.target, pattern) for user in users):
-            continue
-        if not found:
-            hint = nearest(pattern, IMPLEMENTATIONS) or ": see hingeproof list implementations"
-            raise UsageError(f"no implementation matches {pattern!r}{hint}")
-        if found == [pattern]:  # asked for by its very name
-            for module in (IMPLEMENTATIONS[pattern].framework, *IMPLEMENTATIONS[pattern].requires):
-                needed(module, pattern)
-    if not wanted.reference:
-        return tuple(patterns)
-    chosen = [
-        name
-        for name, implementation in IMPLEMENTATIONS.items()
-        if implementation.reference and (not patterns or any(fnmatchcase(name, p) for p in patterns))
-    ]
-    if not chosen:
-        raise UsageError(f"--reference: none of {', '.join(patterns)} is a reference implementation")
-    return tuple(chosen)
-
-
-def needed(module: str, wanted_by: str) -> None:
-    """Raise UsageError where a framework that was asked for by name is not there."""
-    if not present(module):
-        extra = f"'hingeproof[{module}]'" if module in EXTRAS else module
-        raise UsageError(f"{wanted_by}: {module} is not installed (pip install {extra})")
+        one_text = name in stored and stored[name].many and isinstance(value, str)
+        values[name] = [value] if one_text else value
+    try:
+        found = msgspec.convert(values, VerifyOptions)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"[tool.hingeproof] in {path.name}: {error}") from None
+    lists = [name for name, d in stored.items() if d.many and not d.option.positional]
+    return msgspec.structs.replace(found, **{name: split(getattr(found, name)) for name in lists})

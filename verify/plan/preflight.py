@@ -41,7 +41,7 @@ class Question(msgspec.Struct, kw_only=True, frozen=True):
     contract: dict[str, str] = {}
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The implementation as found, or why it cannot be verified, in one line."""
 
     found: UserImplementation | None = None
@@ -65,7 +65,7 @@ def preflight(questions: Sequence[Question], environment: dict[str, str]) -> lis
     return found
 
 
-def _ask(questions: Sequence[Question], environment: dict[str, str]) -> tuple[list[Answer | None], str]:
+def _ask(questions: Sequence[Question], environment: dict[str, str]) -> tuple[list[Reading | None], str]:
     """Return the answers, None for each that the process died before, and how it died."""
     with tempfile.TemporaryDirectory() as folder:
         why = ""
@@ -84,7 +84,7 @@ def _ask(questions: Sequence[Question], environment: dict[str, str]) -> tuple[li
             why = f"importing it took more than {SECONDS:.0f} s"
         outs = [Path(folder) / f"{i}.json" for i in range(len(questions))]
         # where an answer is there, whatever happened after it is for the run to judge
-        return [msgspec.json.decode(o.read_bytes(), type=Answer) if o.exists() else None for o in outs], why
+        return [msgspec.json.decode(o.read_bytes(), type=Reading) if o.exists() else None for o in outs], why
 
 
 def main() -> None:
@@ -97,15 +97,15 @@ def main() -> None:
 def _answer(question: Question, out: Path) -> None:
     try:
         found, subject = look(question)
-        out.write_bytes(msgspec.json.encode(Answer(found=found)))
+        out.write_bytes(msgspec.json.encode(Reading(found=found)))
         if "reduction" not in found.parameters:
             # what crashes or hangs here will do so in the run, where it is a verdict
             faulthandler.dump_traceback_later(PROBE, exit=True)
             found = msgspec.structs.replace(found, reductions=(reduction(subject, question),))
             faulthandler.cancel_dump_traceback_later()
-        answer = Answer(found=found)
+        answer = Reading(found=found)
     except UsageError as error:
-        answer = Answer(error=" ".join(str(error).split()))
+        answer = Reading(error=" ".join(str(error).split()))
     write(out, msgspec.json.encode(answer))
 
 

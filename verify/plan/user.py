@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import os
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+
+import msgspec
 
 from hingeproof.errors import UsageError, among
 from hingeproof.frameworks.environment import FLAGS
 from hingeproof.plan.contract_keys import check_loss, parse
-from hingeproof.plan.options import Declared, Options, needed
+from hingeproof.plan.options import OwnCallable, VerifyOptions
+from hingeproof.plan.plan import needed
 from hingeproof.plan.preflight import Question, preflight
 from hingeproof.runs.records import UserImplementation
 
 
-class Asked(NamedTuple):
-    """One callable and what was said of it."""
-
-    target: str
-    loss: str
-    framework: str
-    contract: str
-    grad: str | None
-
-
-def users(wanted: Options) -> tuple[UserImplementation, ...]:
+def users(wanted: VerifyOptions) -> tuple[UserImplementation, ...]:
     """Look at the user's callables in a process of their own. Raises: UsageError."""
     todo = asked(wanted)
     if not todo:
         return ()
-    return tuple(preflight([question(one) for one in todo], {**os.environ, **FLAGS}))
+    questions = [question(target, what) for target, what in todo.items()]
+    return tuple(preflight(questions, {**os.environ, **FLAGS}))
 
 
-def asked(wanted: Options) -> list[Asked]:
-    """Return what was given as `module:attribute`, or is declared and meant. Raises: UsageError."""
+def asked(wanted: VerifyOptions) -> dict[str, OwnCallable]:
+    """Return what was given as `module:attribute`, or is declared and meant, with what is said of it.
+
+    Raises: UsageError.
+    """
     given = [p for p in wanted.patterns if ":" in p]
     plain = [p for p in wanted.patterns if ":" not in p]
     declared = wanted.implementations
@@ -42,11 +38,11 @@ def asked(wanted: Options) -> list[Asked]:
     meant = [] if wanted.reference else [
         t for t, d in declared.items() if _meant(t, d, wanted, plain, everything=not wanted.patterns)
     ]  # fmt: skip
-    out = [_asked(t, declared.get(t), wanted) for t in dict.fromkeys([*given, *meant])]
+    out = {t: _asked(t, declared.get(t), wanted) for t in (*given, *meant)}
     if wanted.grad is not None:
         if len(given) != 1:
             raise UsageError("--grad goes with one module:attribute")
-        if out[0].framework != "numpy":
+        if out[given[0]].framework != "numpy":
             raise UsageError("--grad is for NumPy callables: other frameworks differentiate themselves")
     if wanted.contract is not None and not out:
         raise UsageError("--contract is for a callable of your own (module:attribute): the others have theirs")
@@ -60,27 +56,27 @@ def well_named(target: str) -> None:
         raise UsageError(f"{target!r} is not module:attribute, as in mypkg.losses:my_hinge")
 
 
-def _meant(target: str, declared: Declared, wanted: Options, patterns: list[str], *, everything: bool) -> bool:
+def _meant(target: str, declared: OwnCallable, wanted: VerifyOptions, patterns: list[str], *, everything: bool) -> bool:
     named = everything or any(fnmatchcase(target, p) for p in patterns)
     losses, frameworks = wanted.loss or [declared.loss], wanted.framework or [declared.framework]
     return named and declared.loss in losses and declared.framework in frameworks
 
 
-def _asked(target: str, declared: Declared | None, wanted: Options) -> Asked:
+def _asked(target: str, declared: OwnCallable | None, wanted: VerifyOptions) -> OwnCallable:
     if declared is None:
         if len(wanted.loss) != 1:
             raise UsageError(f"{target}: say which loss it computes, as in --loss hinge (hingeproof list losses)")
         if len(wanted.framework) != 1:
             raise UsageError(f"{target}: say which framework it is written in, as in --framework torch")
-        declared = Declared(loss=wanted.loss[0], framework=wanted.framework[0])
+        declared = OwnCallable(loss=wanted.loss[0], framework=wanted.framework[0])
     grad = wanted.grad if wanted.grad is not None else declared.grad
     if grad is not None and ":" not in grad:
         raise UsageError(f"--grad {grad!r} is not module:function")
     contract = wanted.contract if wanted.contract is not None else declared.contract
-    return Asked(target, declared.loss, declared.framework, contract, grad)
+    return msgspec.structs.replace(declared, contract=contract, grad=grad)
 
 
-def question(one: Asked) -> Question:
+def question(target: str, one: OwnCallable) -> Question:
     """Return what the preflight is to find out. Raises: UsageError for a loss, framework or contract that is none."""
     from hingeproof.frameworks.implementation import FRAMEWORKS
     from hingeproof.reference_impls.losses import LOSSES
@@ -91,7 +87,7 @@ def question(one: Asked) -> Question:
     check_loss(keys, loss)
     settings = (*loss.parameters, "reduction", "weight", *(["class_weight"] if loss.class_weight else []))
     return Question(
-        target=one.target,
+        target=target,
         loss=one.loss,
         framework=one.framework,
         inputs=loss.margins.inputs,

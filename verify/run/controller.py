@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 
-from hingeproof.errors import UsageError
+from hingeproof.evidence.pairs import pairs
+from hingeproof.evidence.points import Answers
 from hingeproof.frameworks.environment import FLAGS, XLA
 from hingeproof.judge.unjudged import NOT_RUN, unjudged
 from hingeproof.plan.checks import implementations
 from hingeproof.run.progress import Progress
 from hingeproof.run.worker import post_mortem
-from hingeproof.runs.journal import Journal
+from hingeproof.runs import parts
+from hingeproof.runs.directory import locked
+from hingeproof.runs.journal import write_lines
+from hingeproof.runs.passes import Passes
 from hingeproof.runs.records import Check, Plan, Record, RunInfo
 
 TIMEOUT = {"quick": 120.0, "ci": 300.0, "nightly": 1800.0}  # seconds a pass
@@ -37,7 +40,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def execute(
-    journal: Journal,
+    passes: Passes,
     info: RunInfo,
     checks: Sequence[Check],
     *,
@@ -46,38 +49,42 @@ def execute(
     fail_fast: bool,
     progress: Progress,
 ) -> Outcome:
-    """Judge all checks of a plan that the journal has no verdict on."""
-    with locked(journal.directory):
-        judged = journal.records()
+    """Judge all checks of a plan that the run has no verdict on."""
+    with locked(passes.directory):
+        judged = passes.journal.rows()
         todo = [check.id for check in checks if check.id not in judged]
-        journal.begin(info, todo)
+        passes.begin(info, todo)
         started = time.monotonic()
         limit = timeout if timeout is not None else TIMEOUT[info.plan.profile]
         code, interrupted = 0, False
         if todo:
-            passes = len({check.pass_id for check in checks})
-            command = pytest_command(journal, jobs=min(jobs, passes), limit=limit, fail_fast=fail_fast, passes=passes)
-            for environment, part in by_environment(info.plan, todo):
-                journal.write_todo(part)
-                code, interrupted = watch(command, journal, progress, environment)
-                if interrupted or code not in (0, 1):
-                    break
-        broken = "" if interrupted else what_broke(journal, code, fail_fast=fail_fast)
-        records = journal.records()
+            count = len({check.pass_id for check in checks})
+            command = pytest_command(
+                passes.directory, jobs=min(jobs, count), limit=limit, fail_fast=fail_fast, passes=count
+            )
+            code, interrupted = judge(command, passes, info.plan, todo, progress)
+        records = passes.journal.rows()
         if code in (0, 1, 2) and not interrupted:
-            fill_in(journal, info, checks, records, limit)
-        info = msgspec.structs.replace(
-            info, complete=not interrupted and not broken, seconds=round(info.seconds + time.monotonic() - started, 3)
-        )
-        rest = [
-            unjudged(check, info.plan, verdict="undecided", reason=NOT_RUN)
-            for check in checks
-            if check.id not in records
-        ]
+            fill_in(passes, info, checks, records, limit)
         found = [records[check.id] for check in checks if check.id in records]
-        journal.compare()
-        journal.finish(info, [*found, *rest] if info.complete else found)
+        without = [check for check in checks if check.id not in records]
+        broken = "" if interrupted else what_broke(passes, code, fail_fast=fail_fast, without=len(without))
+        seconds = round(info.seconds + time.monotonic() - started, 3)
+        info = msgspec.structs.replace(info, complete=not interrupted and not broken, seconds=seconds)
+        rest = [unjudged(check, info.plan, verdict="undecided", reason=NOT_RUN) for check in without]
+        finish(passes, info, [*found, *rest] if info.complete else found)
     return Outcome(info, (*found, *rest), interrupted, broken)
+
+
+def judge(command: list[str], passes: Passes, plan: Plan, todo: Sequence[str], progress: Progress) -> tuple[int, bool]:
+    """Run pytest once for each environment that implementations need; return as `watch` does."""
+    code, interrupted = 0, False
+    for environment, part in by_environment(plan, todo):
+        passes.write_todo(part)
+        code, interrupted = watch(command, passes, progress, environment)
+        if interrupted or code not in (0, 1):
+            break
+    return code, interrupted
 
 
 def by_environment(plan: Plan, todo: Sequence[str]) -> list[tuple[dict[str, str], list[str]]]:
@@ -90,7 +97,20 @@ def by_environment(plan: Plan, todo: Sequence[str]) -> list[tuple[dict[str, str]
     return [(dict(key), part) for key, part in sorted(parts.items())]
 
 
-def pytest_command(journal: Journal, *, jobs: int, limit: float, fail_fast: bool, passes: int) -> list[str]:
+def finish(passes: Passes, info: RunInfo, records: Sequence[Record]) -> None:
+    """Write what the passes found, each kind of it into a file of its own."""
+    directory = passes.directory
+    ordered = sorted(records, key=lambda record: record.id)
+    write_lines(directory / "pairs.jsonl", pairs(passes.answers(Answers)))
+    figures = [figure for record in ordered for figure in record.figures]
+    if figures:
+        write_lines(directory / "figures.jsonl", figures)
+    passes.journal.finish(info, [msgspec.structs.replace(r, figures=[]) if r.figures else r for r in ordered])
+    if info.complete:
+        passes.clear()
+
+
+def pytest_command(directory: Path, *, jobs: int, limit: float, fail_fast: bool, passes: int) -> list[str]:
     """Return the command line: our configuration, our plugins, nobody else's."""
     return [
         *(sys.executable, "-m", "pytest", "-c", str(files("hingeproof") / "pytest.ini")),
@@ -104,13 +124,13 @@ def pytest_command(journal: Journal, *, jobs: int, limit: float, fail_fast: bool
         *("--pyargs", "hingeproof.properties"),
         # always a worker, so that a crash is never the run's; each may crash once a pass
         *("-n", str(jobs), "--dist", "loadgroup", f"--max-worker-restart={passes + jobs + 2}"),
-        *(f"--timeout={limit}", "--hingeproof-run", str(journal.directory.resolve()), "--hingeproof-watch-stdin"),
+        *(f"--timeout={limit}", "--hingeproof-run", str(directory.resolve()), "--hingeproof-watch-stdin"),
         *("-qq", "--no-header", "--no-summary", "--tb=short", "--capture=no", "--color=no"),
         *(["-x"] if fail_fast else []),
     ]
 
 
-def worker_environment(journal: Journal) -> dict[str, str]:
+def worker_environment(directory: Path) -> dict[str, str]:
     """Return the environment of pytest and its workers: one thread each, and nothing of the user's pytest."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     path = [str(Path.cwd()), *filter(None, [kept.get("PYTHONPATH")])]
@@ -121,24 +141,24 @@ def worker_environment(journal: Journal) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "PYTHONPATH": os.pathsep.join(path),  # as with `python -m`
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(journal.directory.resolve() / "inflight" / "hypothesis"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(directory.resolve() / "inflight" / "hypothesis"),
     }
 
 
-def watch(command: list[str], journal: Journal, progress: Progress, environment: Mapping[str, str]) -> tuple[int, bool]:
+def watch(command: list[str], passes: Passes, progress: Progress, environment: Mapping[str, str]) -> tuple[int, bool]:
     """Run pytest until it ends or the user has had enough; return its exit code and whether it was stopped."""
-    with (journal.directory / "pytest.log").open("ab") as log:
+    with (passes.directory / "pytest.log").open("ab") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,  # never written to: its end tells pytest that we are gone
             stdout=log,
             stderr=log,
-            env={**worker_environment(journal), **environment},
+            env={**worker_environment(passes.directory), **environment},
             start_new_session=True,  # Ctrl-C is ours to deal with
         )
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
-            with progress.watching(journal):
+            with progress.watching(passes):
                 while process.poll() is None:
                     progress.look()
                     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -161,41 +181,29 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def what_broke(journal: Journal, code: int, *, fail_fast: bool) -> str:
-    """Return what is wrong with us, in a line, if anything. pytest: 0 all passed, 1 some failed, 2 stopped by -x."""
-    log = journal.directory / "pytest.log"
-    errors = journal.internal_errors()
+def what_broke(passes: Passes, code: int, *, fail_fast: bool, without: int) -> str:
+    """Return what is wrong with us, in a line, if anything. pytest: 0 all passed, 1 some failed, 2 stopped by -x.
+
+    without: how many checks have no verdict, though pytest came to its end.
+    """
+    log = passes.directory / "pytest.log"
+    errors = passes.internal_errors()
     if errors:
-        last = errors[0].read_text(encoding="utf-8").strip().splitlines()[-1]
+        last = (errors[0].read_text(encoding="utf-8").strip().splitlines() or [""])[-1]  # a full disk keeps none
         return f"internal error in {len(errors)} pass{'es' if len(errors) > 1 else ''} ({last}): see {errors[0]}"
-    if code in (0, 1) or (code == 2 and fail_fast):
+    if code == 2 and fail_fast:
         return ""
-    return f"internal error: pytest ended with {code}: see {log}"
+    if code not in (0, 1):
+        return f"internal error: pytest ended with {code}: see {log}"
+    return f"internal error: {without:,} checks have no verdict: see {log}" if without and not fail_fast else ""
 
 
-def fill_in(journal: Journal, info: RunInfo, checks: Sequence[Check], records: dict[str, Record], limit: float) -> None:
+def fill_in(passes: Passes, info: RunInfo, checks: Sequence[Check], records: dict[str, Record], limit: float) -> None:
     """Give the checks of a pass whose worker died, and that no other worker came to, their verdict."""
-    from hingeproof.runs.journal import Part
-
-    dead = set(journal.in_progress())
-    part = Part(journal, "parent")
+    dead = set(passes.in_progress())
+    part = parts.part(passes.directory, "parent")
     for check in checks:
         if check.id not in records and check.pass_id in dead:
-            verdict, reason, witness = post_mortem(journal, check.pass_id, limit)
+            verdict, reason, witness = post_mortem(passes, check.pass_id, limit)
             records[check.id] = unjudged(check, info.plan, verdict=verdict, reason=reason, witness=witness)
-            part.append(records[check.id])
-
-
-@contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold the run directory. Raises: UsageError where another process is at it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UsageError(
-                f"{directory} is being written by another hingeproof: wait for it, or take another --out"
-            ) from None
-        yield
-    (directory / "lock").unlink(missing_ok=True)
+            parts.append(part, records[check.id])

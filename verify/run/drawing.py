@@ -5,58 +5,47 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-
-import msgspec
+from pathlib import Path
 
 from hingeproof.run.controller import worker_environment
-from hingeproof.runs.figures import Curve, Figure, SvmPicture, UlpError
-from hingeproof.runs.journal import Journal
-from hingeproof.runs.journal import write as write_whole
+from hingeproof.runs import parts, reader
+from hingeproof.runs.figures import Figure, LossCurve, SvmPicture, UlpError
+from hingeproof.runs.journal import write_lines
 from hingeproof.runs.records import RunInfo
 
 LIMIT = 300.0  # seconds for all envelopes
 ENVELOPES = ("ci", "nightly")  # profiles that wait for them
 
 
-def write(journal: Journal, info: RunInfo) -> None:
+def write(directory: Path, info: RunInfo) -> None:
     """Write the figures of a complete run; an implementation that dies or hangs here only lacks its figure."""
     from hingeproof.evidence.curves import curves
     from hingeproof.plan.checks import implementations
 
     figures: list[Figure] = list(curves(i.loss for i in implementations(info.plan).values()))
     if info.plan.profile in ENVELOPES:
-        figures += _envelopes(journal)
-    path = journal.directory / "figures.jsonl"
-    kept = [line for line in path.read_bytes().splitlines() if line and not _ours(line)] if path.exists() else []
-    lines = [*kept, *(msgspec.json.encode(figure) for figure in figures)]
-    write_whole(path, b"".join(line + b"\n" for line in lines))
+        figures += _envelopes(directory)
+    of_laws = [
+        figure for figure in reader.figures(directory) if not isinstance(figure, LossCurve | SvmPicture | UlpError)
+    ]
+    write_lines(directory / "figures.jsonl", [*of_laws, *figures])
 
 
-def _ours(line: bytes) -> bool:
-    """Whether a figure is of a kind that is drawn here; laws write others."""
-    return isinstance(msgspec.json.decode(line, type=Figure), Curve | SvmPicture | UlpError)
-
-
-def _envelopes(journal: Journal) -> list[Figure]:
-    part = journal.directory / "figures.part"
-    with (journal.directory / "figures.log").open("wb") as log, contextlib.suppress(subprocess.TimeoutExpired):
+def _envelopes(directory: Path) -> list[Figure]:
+    part = directory / "figures.part"
+    with (directory / "figures.log").open("wb") as log, contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(
-            [sys.executable, "-m", "hingeproof.evidence.envelope", str(journal.directory.resolve())],
+            [sys.executable, "-m", "hingeproof.evidence.envelope", str(directory.resolve())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=worker_environment(journal),
+            env=worker_environment(directory),
             timeout=LIMIT,
             check=False,
         )
-    decoder = msgspec.json.Decoder(Figure)
-    found: list[Figure] = []
-    if part.exists():
-        for line in part.read_bytes().splitlines():
-            with contextlib.suppress(msgspec.DecodeError):  # half a line of a process that died
-                found.append(decoder.decode(line))
-        part.unlink()
-    log_file = journal.directory / "figures.log"
+    found: list[Figure] = list(parts.lines(part, Figure))  # type: ignore[arg-type]  # a union is no type to mypy
+    part.unlink(missing_ok=True)
+    log_file = directory / "figures.log"
     if not log_file.stat().st_size:
         log_file.unlink()
     return sorted(found, key=lambda f: (getattr(f, "loss", ""), getattr(f, "implementation", "")))

@@ -7,14 +7,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hingeproof.plan.estimate import in_words
-from hingeproof.runs.journal import Journal, Tail
+from hingeproof.runs.parts import Tail
+from hingeproof.runs.passes import Passes
+from hingeproof.runs.records import FINDINGS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-FINDINGS = ("fail", "crash", "timeout", "stale")
 EVERY = 5.0  # seconds between lines
+
+
+class Seen(msgspec.Struct):
+    """The little of a record that is wanted here."""
+
+    check: str
+    verdict: str
 
 
 class Progress:
@@ -27,9 +37,9 @@ class Progress:
         self._bar: Any = None
 
     @contextmanager
-    def watching(self, journal: Journal) -> Iterator[None]:
+    def watching(self, passes: Passes) -> Iterator[None]:
         """Show progress until the block is left."""
-        self._journal, self._tail = journal, Tail(journal)
+        self._run, self._tail = passes, Tail(passes.directory, Seen)
         self._tail.skip()
         self._began = time.monotonic()
         self._next_line = self._began + 2
@@ -64,7 +74,7 @@ class Progress:
             self.console.print(" · ".join(filter(None, parts)), markup=False, highlight=False, soft_wrap=True)
 
     def _passes(self) -> str:
-        running = self._journal.in_progress()
+        running = self._run.in_progress()
         more = f" +{len(running) - 1}" if len(running) > 1 else ""
         return f"{running[0].replace('|', ' ')}{more}" if running else ""
 

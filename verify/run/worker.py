@@ -8,23 +8,24 @@ import signal
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
-from hingeproof.runs.journal import Journal, Part, Tries
+from hingeproof.runs import parts
+from hingeproof.runs.passes import Passes, Tries
 from hingeproof.runs.records import Check, Plan, Record, Verdict, Witness
 
 PREPARE = 600.0  # seconds that importing a framework may take before a pass; its own limit begins after that
 
 
 class Verdicts:
-    """The verdicts of one worker. Without a journal nothing is written and a crash is pytest's."""
+    """The verdicts of one worker. Without a run directory nothing is written and a crash is pytest's."""
 
-    def __init__(self, plan: Plan, journal: Journal | None, worker: str) -> None:
-        self.plan, self.journal, self.worker = plan, journal, worker
+    def __init__(self, plan: Plan, run: Passes | None, worker: str) -> None:
+        self.plan, self.run, self.worker = plan, run, worker
         self.limit: float | None = None
-        self._part: Part | None = None
         self._todo: set[str] = set()
         self._passes: dict[str, list[Check]] = {}
         self._judged: dict[str, dict[str, Record]] = {}
@@ -39,18 +40,18 @@ class Verdicts:
 
         checks = dear_first(build(self.plan).checks)
         self.selected(checks)  # the engine is asked for whole passes, so that resuming cannot change a verdict
-        if self.journal is None:
+        if self.run is None:
             # one process, one environment: rows that need another are for `hingeproof verify`
             known = implementations(self.plan)
             checks = [c for c in checks if known[c.implementation].environment.items() <= os.environ.items()]
         else:
-            self._todo = self.journal.todo()
+            self._todo = self.run.todo()
             checks = [check for check in checks if check.id in self._todo]
         return checks
 
     def selected(self, checks: Sequence[Check]) -> None:
         """Take note of which checks are judged together. In a run that is all of a pass, judged before or not."""
-        if self.journal is not None and self._passes:
+        if self.run is not None and self._passes:
             return
         self._passes = {}
         for check in checks:
@@ -61,7 +62,9 @@ class Verdicts:
     def report(self, check: Check) -> None:
         """Pass, fail or skip the item of this check."""
         if check.pass_id not in self._judged:
-            self._judged[check.pass_id] = {record.check: record for record in self._pass(check)}
+            judged = self._judged[check.pass_id] = {}
+            for found in self._pass(check):
+                judged[found.check] = found
         record = self._judged[check.pass_id].get(check.id)
         if record is None:
             pytest.fail(self._broken.get(check.pass_id, f"the engine gave no verdict on {check.id}"), pytrace=False)
@@ -74,36 +77,40 @@ class Verdicts:
 
     def _pass(self, check: Check) -> Iterator[Record]:
         checks = self._passes[check.pass_id]
-        if self.journal is None:
+        if self.run is None:
             from hingeproof.judge.engine import run_pass
 
             yield from run_pass(checks, self.plan, lambda tried: None)
             return
         pass_id = check.pass_id
         ours = {c.id for c in checks}
-        left = self.journal.left_behind(pass_id)
+        left = self.run.left_behind(pass_id)
         known: dict[str, Record] = {}
-        if left is not None or self.journal.path(pass_id, "done").exists() or not ours <= self._todo:
-            known = {i: r for i, r in self.journal.records().items() if i in ours}
+        if left is not None or self.run.ended(pass_id) or not ours <= self._todo:
+            known = {i: r for i, r in self.run.journal.rows().items() if i in ours}
             yield from known.values()
         missing = [c for c in checks if c.id not in known]
-        if not missing or self.journal.path(pass_id, "done").exists():
+        if not missing or self.run.ended(pass_id):
             return
         if left is not None:
-            verdict, reason, witness = post_mortem(self.journal, pass_id, self.limit)
+            verdict, reason, witness = post_mortem(self.run, pass_id, self.limit)
             yield from self._write(unjudged_all(missing, self.plan, verdict, reason, witness))
-            self.journal.path(pass_id, "json").rename(self.journal.path(pass_id, "done"))
+            self.run.end(pass_id)
             return
-        tries = Tries(self.journal, pass_id)
-        for record in self._engine(checks, tries):
-            if record.check not in known:
-                known[record.check] = record
-                yield from self._write([record])
-        tries.done()
+        tries = Tries(self.run, pass_id)
+        try:
+            for record in self._engine(checks, tries):
+                if record.check not in known:
+                    known[record.check] = record
+                    yield from self._write([record])
+        except OSError:  # a full disk, say: whoever finds the pass unended would take the implementation for dead
+            self._internal_error(pass_id)
+        finally:
+            tries.done()
 
     def _engine(self, checks: list[Check], tries: Tries) -> Iterator[Record]:
         """Run the engine under the watchdog. An exception of ours is kept apart from verdicts on the implementation."""
-        assert self.journal is not None
+        assert self.run is not None
         pass_id = checks[0].pass_id
         judged: set[str] = set()
         try:
@@ -114,7 +121,7 @@ class Verdicts:
 
                 backend(implementations(self.plan)[checks[0].implementation].framework)
                 begin()
-                for record in run_pass(checks, self.plan, tries, answered=self.journal.keep(pass_id)):
+                for record in run_pass(checks, self.plan, tries, answered=partial(self.run.keep, pass_id)):
                     judged.add(record.check)
                     yield record
         except SystemExit as error:
@@ -122,30 +129,34 @@ class Verdicts:
 
             rest = [c for c in checks if c.id not in judged]
             reason = f"it called sys.exit({error.code!r})"
-            left = self.journal.left_behind(pass_id)
+            left = self.run.left_behind(pass_id)
             seen = last_words(left.input, reason) if left is not None else None
             yield from unjudged_all(rest, self.plan, "crash", reason, seen)
         except Exception:
-            text = f"internal error of hingeproof in the pass {pass_id}\n{traceback.format_exc()}"
-            self._broken[pass_id] = text
-            self.journal.internal.mkdir(exist_ok=True)
-            (self.journal.internal / f"{self.journal.path(pass_id, 'txt').name}").write_text(text, encoding="utf-8")
+            self._internal_error(pass_id)
+
+    def _internal_error(self, pass_id: str) -> None:
+        """Keep the exception that is being handled, which says nothing about the implementation."""
+        assert self.run is not None
+        text = f"internal error of hingeproof in the pass {pass_id}\n{traceback.format_exc()}"
+        self._broken[pass_id] = text
+        self.run.write_internal_error(pass_id, text)
 
     def _write(self, records: Iterable[Record]) -> Iterator[Record]:
-        assert self.journal is not None
-        self._part = self._part or Part(self.journal, self.worker)
+        assert self.run is not None
+        part = parts.part(self.run.directory, self.worker)
         for record in records:
-            self._part.append(record)
+            parts.append(part, record)
             yield record
 
     @contextmanager
     def _watchdog(self, pass_id: str) -> Iterator[Any]:
         """Keep the limit by a thread in C: it ends the process even where nobody gives the interpreter lock back."""
-        assert self.journal is not None
+        assert self.run is not None
         if not self.limit:
             yield lambda: None
             return
-        path = self.journal.path(pass_id, "timeout")
+        path = self.run.path(pass_id, "timeout")
         limit = self.limit
         with path.open("w") as stack:
             faulthandler.dump_traceback_later(max(PREPARE, limit), exit=True, file=stack)
@@ -156,16 +167,16 @@ class Verdicts:
         path.unlink()
 
 
-def post_mortem(journal: Journal, pass_id: str, limit: float | None) -> tuple[Verdict, str, Witness | None]:
+def post_mortem(run: Passes, pass_id: str, limit: float | None) -> tuple[Verdict, str, Witness | None]:
     """Return what became of a pass whose worker died: verdict, reason, and the input it was about to try."""
     from hingeproof.judge.unjudged import last_words
 
-    left = journal.left_behind(pass_id)
-    if journal.timed_out(pass_id):
+    left = run.left_behind(pass_id)
+    if run.timed_out(pass_id):
         reason = "no answer in time" if not limit else f"no answer within {limit:g} s"
         verdict: Verdict = "timeout"
     else:
-        reason = how(journal.how_it_ended(left.pid) if left is not None else None)
+        reason = how(run.how_it_ended(left.pid) if left is not None else None)
         verdict = "crash"
     return verdict, reason, last_words(left.input, reason) if left is not None else None
 

@@ -25,7 +25,7 @@ class Kink(msgspec.Struct, frozen=True):
     high: float
 
 
-class Curve(msgspec.Struct, frozen=True, kw_only=True, tag="curve"):
+class LossCurve(msgspec.Struct, frozen=True, kw_only=True, tag="curve"):
     """φ of a loss and its slope over the margin z, from the exact definition.
 
     label: the label it holds for, where φ depends on it. A z that stands twice is a break: the slope left and right
@@ -136,7 +136,7 @@ class Moment(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class Timeline(msgspec.Struct, frozen=True, kw_only=True, tag="history"):
+class Trend(msgspec.Struct, frozen=True, kw_only=True, tag="history"):
     """A series over runs. change_points: indices at which the level changed, found by `bench/history`."""
 
     name: str
@@ -145,4 +145,4 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True, tag="history"):
     change_points: list[int] = []
 
 
-Figure = Curve | UlpError | SvmPicture | Training | Timeline
+Figure = LossCurve | UlpError | SvmPicture | Training | Trend

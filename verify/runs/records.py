@@ -12,6 +12,7 @@ from hingeproof.runs.figures import Training
 SCHEMA_VERSION = 1
 
 Verdict = Literal["pass", "fail", "known", "stale", "unsupported", "crash", "timeout", "undecided"]
+FINDINGS: tuple[Verdict, ...] = ("crash", "timeout", "fail", "stale")  # what makes a run exit 1, the worst first
 
 
 class Check(msgspec.Struct, frozen=True, order=True):
@@ -87,6 +88,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
     note: str = ""
     figures: list[Training] = []  # moved to figures.jsonl when the run ends
+
+    @property
+    def id(self) -> str:
+        return self.check
 
 
 class Where(msgspec.Struct, frozen=True):

@@ -107,6 +107,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
     @property
+    def id(self) -> str:
+        return self.case
+
+    @property
     def calls(self) -> list[float]:
         """Seconds a call, block by block."""
         return [block / self.loops for block in self.blocks] if self.loops else []
@@ -154,6 +158,10 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pairs: int = 0
     blocks: int = 0
     base_seconds: float | None = None
+
+    @property
+    def id(self) -> str:
+        return self.case
 
 
 def gate_code(rows: Sequence[GateRow], *, strict: bool) -> int:
