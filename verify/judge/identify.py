@@ -27,7 +27,8 @@ from hingeproof.frameworks.implementation import FRAMEWORKS, Implementation
 from hingeproof.plan.contract_keys import LABELS, applied
 from hingeproof.plan.options import needed
 from hingeproof.plan.preflight import Question, described, load, reduction
-from hingeproof.properties.case import Batch, Case, Unanswered, extended, show
+from hingeproof.properties.batch import Batch, extended, show
+from hingeproof.properties.call import Subject, Unanswered, call
 from hingeproof.reference_impls.formats import Extended, to_float
 from hingeproof.reference_impls.losses import LOSSES, Loss
 from hingeproof.runs.records import Plan
@@ -253,8 +254,8 @@ def _scaled(implementation: Implementation) -> Iterator[Implementation]:
 
 def _ratio(implementation: Implementation) -> Fraction | None:
     try:
-        for case in _cases(implementation, ("inside",)):
-            for e, v in zip(case.batch.evaluations, case.values, strict=True):
+        for made, batch in _batches(implementation, ("inside",)):
+            for e, v in zip(batch.evaluations, extended(call(made, batch).value), strict=True):
                 if isinstance(v, fmpq) and isinstance(e.value, fmpq) and e.value > 0:
                     return Fraction(to_float(v / e.value)).limit_denominator(64)
     except Exception:  # a wrong hypothesis: `agreement` says so
@@ -262,27 +263,27 @@ def _ratio(implementation: Implementation) -> Fraction | None:
     return None
 
 
-def _cases(implementation: Implementation, foci: Sequence[str]) -> Iterator[Case]:
+def _batches(implementation: Implementation, foci: Sequence[str]) -> Iterator[tuple[Subject, Batch]]:
     from hingeproof.evidence.points import points
     from hingeproof.frameworks import subject
 
     made = subject(implementation, DTYPE, "cpu", "eager")
     for batch in points(implementation.loss, DTYPE, dict(implementation.fixed)):
         if batch.focus in foci:
-            yield Case(made, batch.change(scale=implementation.scale), implementation.contract)
+            yield made, batch.change(scale=implementation.scale)
 
 
 def agreement(implementation: Implementation) -> tuple[int, Difference | None]:
     """How many samples agree with the oracle's interval before the first that does not, and that one."""
     agreed = 0
     try:
-        for case in _cases(implementation, FOCI):
-            values = case.values
-            for i, (interval, got) in enumerate(zip(case.batch.intervals, values, strict=True)):
+        for made, batch in _batches(implementation, FOCI):
+            values = extended(call(made, batch).value)
+            for i, (interval, got) in enumerate(zip(batch.intervals, values, strict=True)):
                 if interval is None or not isinstance(interval.center, fmpq):
                     continue
                 if not interval.allows(got):
-                    return agreed, _difference(implementation, case.batch, i, interval.center, got)
+                    return agreed, _difference(implementation, batch, i, interval.center, got)
                 agreed += 1
     except Unanswered:
         return 0, None
@@ -303,15 +304,15 @@ def _mean(implementation: Implementation) -> str:
     """What the mean divides by, tried on a batch of which half is violated."""
     if "mean" not in implementation.reductions:
         return ""
-    for case in _cases(implementation, ("inside", "past", "kink")):
-        batch = case.batch.change(weight=None)
+    for made, weighted in _batches(implementation, ("inside", "past", "kink")):
+        batch = weighted.change(weight=None)
         exact = [e.value for e in batch.evaluations]
         if not all(isinstance(v, fmpq) for v in exact):
             continue
         total, violated = sum(exact, fmpq(0)), sum(v != 0 for v in exact)
         if violated in (0, batch.size):
             continue
-        (got,) = extended(case.call(batch, "mean", gradients=False).value)
+        (got,) = extended(call(made, batch, "mean", gradients=False).value)
         if not isinstance(got, fmpq):
             return "not finite on a batch with samples past the margin"
         width = batch.inputs[0].shape[-1] if batch.inputs[0].ndim > 1 else 1
@@ -351,11 +352,11 @@ def _remarks(implementation: Implementation) -> list[str]:
     """The usual mistakes that its behaviour invites."""
     out = []
     if implementation.family.margins.targets == "sign" and implementation.labels == "ours":
-        for case in itertools.islice(_cases(implementation, ("inside",)), 1):
-            assert case.batch.targets is not None
-            zero = case.batch.change(targets=case.batch.targets * 0, as_given=True)
+        for made, batch in itertools.islice(_batches(implementation, ("inside",)), 1):
+            assert batch.targets is not None
+            zero = batch.change(targets=batch.targets * 0, as_given=True)
             try:
-                got = case.call(zero)
+                got = call(made, zero)
             except Unanswered:
                 continue
             first = float(got.value.ravel()[0])

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.frameworks.binding import SubjectBase, argument_names, bind, labelled, load, parameters, written
+from hingeproof.frameworks.binding import SubjectBase, argument_names, asked, bind, labelled, load, parameters, written
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.call import LABEL_DTYPES, Output
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -55,7 +56,7 @@ class NumpySubject(SubjectBase):
             f = written(gradient, self.implementation.imports, argument_names(self.implementation))
         else:
             f = load(gradient)
-        got = f(*batch.inputs, *targets, cotangent=cotangent, **settings)
+        got = asked(f, *batch.inputs, *targets, cotangent=cotangent, **settings)
         return tuple(np.asarray(g) for g in (got if isinstance(got, tuple) else (got,)))
 
     def array(self, x: Array) -> Array:
