@@ -200,6 +200,18 @@ def deviations_add(
     print(f"{path}: {entry.id} ({', '.join(entry.dtypes)}; {', '.join(entry.modes)}), review by {entry.review_by}")
 
 
+@deviations.command("migrate")
+def deviations_migrate(
+    ledger: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The ledger to rewrite [./hingeproof-deviations.toml].")
+    ] = None,
+) -> None:
+    """Rewrite a ledger of an older hingeproof: each entry's kind as its witness shows it. Nothing else is touched."""
+    from hingeproof.commands.deviations import migrate
+
+    raise typer.Exit(migrate(ledger))
+
+
 @app.command()
 def identify(
     target: Annotated[str, typer.Argument(metavar="module:attribute", help="The black box.")],
