@@ -12,7 +12,7 @@ _JUDGED = ("hingeproof.reference_impls.in_", "hingeproof.contracts.")
 
 
 def boundary(f: _F) -> _F:
-    """Mark a function that does nothing but call into an implementation: what such a call refuses is raised there."""
+    """Mark a function that only calls into an implementation, or takes its answer: what goes wrong there is its doing."""
     _BOUNDARIES.add(f.__code__)
     return f
 

@@ -132,6 +132,11 @@ def _whole(subject: Subject, batch: Batch, reduction: str, cotangent: Array | No
     if out.value.shape != shape:
         expected = f"a result of shape {shape} for reduction {reduction!r}"
         raise Unanswered(Failure(batch, expected, f"a result of shape {out.value.shape}", "shape", reduction))
+    shapes, got = ([x.shape for x in arrays] for arrays in (batch.inputs, out.gradients or batch.inputs))
+    if got != shapes and batch.shape is None:
+        raise Unanswered(
+            Failure(batch, f"gradients of shapes {shapes}", f"gradients of shapes {got}", "shape", reduction)
+        )
     return out
 
 

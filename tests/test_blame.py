@@ -69,6 +69,28 @@ def test_a_gradient_that_refuses_its_arguments_is_a_finding() -> None:
     assert "cotangent" in answers.witness.observed
 
 
+@pytest.mark.parametrize(
+    ("gradient", "kind"),
+    [
+        (np.float32(1), "shape"), (np.ones(3), "shape"), ("x", "shape"), (None, "shape"), ((1, 2), "shape"),
+        ([[1], [1, 2]], "raised"),
+    ],
+)  # fmt: skip
+def test_a_gradient_that_is_none_is_a_finding(gradient: Any, kind: str) -> None:
+    records = judged("answers", "gradient", f=hinge, grad=lambda scores, targets, **more: gradient)
+    (answers,) = [r for r in records if r.law == "answers"]
+    assert answers.verdict == "fail"
+    assert answers.witness is not None
+    assert answers.witness.kind == kind
+
+
+def test_an_answer_that_is_no_array_is_a_finding() -> None:
+    (record,) = judged("answers", f=lambda scores, targets, reduction="mean": [[1], [1, 2]])
+    assert record.verdict == "fail"
+    assert record.witness is not None
+    assert (record.witness.kind, record.witness.error) == ("raised", "ValueError")
+
+
 class Margin:
     """A module whose constructor turns down what it is constructed with."""
 

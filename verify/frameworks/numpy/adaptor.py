@@ -10,6 +10,7 @@ import numpy as np
 from hingeproof.frameworks.binding import SubjectBase, argument_names, asked, bind, labelled, load, parameters, written
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.blame import boundary
 from hingeproof.properties.call import LABEL_DTYPES, Output
 
 
@@ -37,7 +38,7 @@ class NumpySubject(SubjectBase):
             warnings.simplefilter("ignore", RuntimeWarning)
             got = call(given.inputs, given.targets, given.weight, given.class_weight)
             grads = None if cotangent is None else self._gradients(batch, reduction, cotangent)
-        value = np.asarray(got)
+        value = _array(got)
         dtype = "" if isinstance(got, float | int) and not isinstance(got, np.generic) else str(value.dtype)
         return Output(value=value, dtype=dtype, gradients=grads)
 
@@ -57,10 +58,15 @@ class NumpySubject(SubjectBase):
         else:
             f = load(gradient)
         got = asked(f, *batch.inputs, *targets, cotangent=cotangent, **settings)
-        return tuple(np.asarray(g) for g in (got if isinstance(got, tuple) else (got,)))
+        return tuple(_array(g) for g in (got if isinstance(got, tuple) else (got,)))
 
     def array(self, x: Array) -> Array:
         return x
+
+
+@boundary
+def _array(answer: Any) -> Array:
+    return np.asarray(answer)
 
 
 def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> NumpySubject:
