@@ -185,6 +185,15 @@ def test_what_old_text_tells(law: str, kind: str, observed: str, told: Told | No
     assert by_text(entry(law=law, kind=kind, observed=observed)) == told
 
 
+def test_entries_that_turn_out_alike_keep_their_ids(mine: Path) -> None:
+    second = (
+        OLDER[OLDER.index("[[") :].replace("infinity", "number").replace("OBSERVED", "int8 labels: raised TypeError:")
+    )
+    mine.write_text(OLDER + second)
+    assert cli.run(["deviations", "migrate"]) == 0
+    assert [(e.id[-8:], e.kind) for e in read(mine)] == [("infinity", "raised"), ("s/number", "raised")]
+
+
 def test_a_ledger_that_is_laid_out_otherwise_is_not_touched(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = OLDER.replace("[[deviation]]", "  [[deviation]]")
     mine.write_text(text)

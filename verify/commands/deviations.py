@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hingeproof.errors import FINDING, GOOD
 from hingeproof.ledger.deviations import OWN, decoded
-from hingeproof.ledger.migration import decided, rewrite
+from hingeproof.ledger.migration import apart, decided, rewrite
 from hingeproof.plan.options import Options, options
 from hingeproof.plan.user import users
 from hingeproof.run.witnesses import witnesses
@@ -20,7 +20,7 @@ def migrate(own: str | None) -> int:
     entries = decoded(path)
     shown = witnesses(entries, _declared({e.implementation for e in entries}))
     after = [decided(entry, seen) for entry, seen in zip(entries, shown, strict=True)]
-    rewrite(path, [new or old for old, (new, _) in zip(entries, after, strict=True)])
+    rewrite(path, apart(entries, [new or old for old, (new, _) in zip(entries, after, strict=True)]))
     changed = sum(new is not None and new != old for old, (new, _) in zip(entries, after, strict=True))
     replayed = sum(not why for _, why in after)
     how_many = f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,6 +96,12 @@ def migrated(entry: Deviation, kind: Kinded) -> Deviation:
     assert kind.kind is not None
     name = named(entry, kind) if entry.id == named(entry, entry) else entry.id
     return replace(entry, id=name, kind=kind.kind, error=kind.error)
+
+
+def apart(before: Sequence[Deviation], after: Sequence[Deviation]) -> list[Deviation]:
+    """Return the entries after a migration; those that came to the same id keep the ones that they had."""
+    count = Counter(entry.id for entry in after)
+    return [new if count[new.id] == 1 else replace(new, id=old.id) for old, new in zip(before, after, strict=True)]
 
 
 def rewrite(path: Path, entries: Sequence[Deviation]) -> None:
