@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from hingeproof.properties.case import Case, Judgement
+from hingeproof.properties.case import Case
+from hingeproof.properties.judgement import Judgement
 from hingeproof.reference_impls.losses import Loss
 
 VALUE_MODES = (

@@ -103,7 +103,7 @@ def _flushed(ends: list[Extended], tiny: fmpq) -> list[Extended]:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedTerm:
     """One term: its margin, and φ and φ′ over the margins that an implementation may have computed."""
 
     term: Term
@@ -129,7 +129,7 @@ class Evaluation:
     loss: Loss
     params: Mapping[str, fmpq]
     arithmetic: Arithmetic
-    terms: tuple[Judged, ...]
+    terms: tuple[JudgedTerm, ...]
     infinite: Extended | None  # the value where a score is not finite
     factor: fmpq  # 1/K, the class weight and the implementation's own scale
     width: int
@@ -216,12 +216,12 @@ class Evaluation:
         """May some computed margin lie on either side of a kink, or a maximum be tied?"""
         return any(_mixed(t) for t in self.terms) or len(self.active()) > 1
 
-    def active(self) -> list[Judged | None]:
+    def active(self) -> list[JudgedTerm | None]:
         """For a maximum: the terms that may attain it within their errors; None stands for the constant 0."""
         if self.loss.aggregate != "max":
             return []
         floor = max([t.low for t in self.terms] + [ZERO])
-        out: list[Judged | None] = [t for t in self.terms if t.high >= floor and (t.high > 0 or not t.flat)]
+        out: list[JudgedTerm | None] = [t for t in self.terms if t.high >= floor and (t.high > 0 or not t.flat)]
         if floor == 0:
             out.append(None)
         return out
@@ -261,10 +261,10 @@ class Evaluation:
     def _groups(self, scale: fmpq) -> tuple[list[Group], dict[int, fmpq]]:
         reach: dict[int, fmpq] = {}
 
-        def point(t: Judged, slope: fmpq) -> dict[int, fmpq]:
+        def point(t: JudgedTerm, slope: fmpq) -> dict[int, fmpq]:
             return {k: a * slope * scale for k, a in t.term.gradient.items() if a * slope * scale != 0}
 
-        def ends(t: Judged) -> list[dict[int, fmpq]]:
+        def ends(t: JudgedTerm) -> list[dict[int, fmpq]]:
             for k, a in t.term.gradient.items():
                 reach[k] = reach.get(k, ZERO) + abs(a * scale) * max(abs(s) for s in t.slopes)
             return [point(t, s) for s in dict.fromkeys(t.slopes)]
@@ -282,7 +282,7 @@ def _amplification(e: Evaluation) -> fmpq:
     return max([ONE, *(abs(c) for t in e.terms for p in t.phi.pieces for c in p)])
 
 
-def _mixed(t: Judged) -> bool:
+def _mixed(t: JudgedTerm) -> bool:
     return any(abs(t.z - kink) <= t.error for kink in t.phi.kinks)
 
 
@@ -346,7 +346,7 @@ def evaluate(
     if class_weight is not None:
         factor *= class_weight[int(target)]  # type: ignore[call-overload]
     phi = loss.shape(int(target) if loss.labels_decide else None, params)  # type: ignore[call-overload]
-    judged: list[Judged] = []
+    judged: list[JudgedTerm] = []
     infinite: list[float] = []
     masked = 0
     for term in loss.margins.terms(row, target, params, fmt):
@@ -371,7 +371,7 @@ def evaluate(
         magnitude = max(phi.magnitude(z - error), phi.magnitude(z + error)) if error else phi.magnitude(z)
         exact_slopes = phi.slopes(z)
         slopes = phi.slope_hull(z - error, z + error) if error else exact_slopes
-        judged.append(Judged(term, z, phi, low, high, slopes, exact_slopes, magnitude, error))
+        judged.append(JudgedTerm(term, z, phi, low, high, slopes, exact_slopes, magnitude, error))
     return Evaluation(loss, params, arithmetic, tuple(judged), _combine(infinite, factor), factor, width, masked, base)
 
 

@@ -13,7 +13,7 @@ from hingeproof.errors import UsageError
 from hingeproof.frameworks.binding import argument_names, written
 from hingeproof.ledger.versions import within
 from hingeproof.plan.contract_keys import parse
-from hingeproof.properties.case import rational_function
+from hingeproof.properties.batch import rational_function
 from hingeproof.reference_impls.losses import LOSSES
 
 OTHERS = [i for i in IMPLEMENTATIONS.values() if not i.reference]

@@ -13,7 +13,7 @@ import pytest
 
 from hingeproof.commands import main as cli
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.ledger.deviations import as_toml, kind_of, overdue, read, shipped
+from hingeproof.ledger.deviations import as_toml, overdue, read, shipped
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.runs.kinds import VERIFY
 from hingeproof.runs.reader import read as read_run
@@ -129,6 +129,9 @@ def test_past_its_review_a_warning(recorded: Path) -> None:
         ('law = "reduction_mean"', 'law = "*"', "no law is named '*'"),
         ('implementation = "mine:hinge"', 'implementation = "torch.*"', "no implementation is named"),
         ('kind = "number"', 'knid = "number"', "is no ledger"),
+        ('kind = "number"', 'kind = "raised TypeError"', "deviations migrate --ledger hingeproof-deviations.toml"),
+        ('kind = "number"', 'kind = "raised"', "no kind is 'raised'"),
+        ('kind = "number"', 'kind = "number"\nerror = "TypeError"', "no kind is 'number TypeError'"),
         ('versions = "numpy', 'versions = "numpy~~', "is not a version range"),
         ("[[deviation]]", "[[deviation]", "is no ledger"),
     ],
@@ -159,17 +162,21 @@ def test_what_cannot_be_recorded(
     assert said in capsys.readouterr().err
 
 
+def test_a_run_without_kinds_has_nothing_to_record(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded.unlink()
+    records = Path("first/records.jsonl")
+    assert '"kind":"number"' in records.read_text()
+    records.write_text(records.read_text().replace('"kind":"number",', ""))
+    assert cli.run(["deviations", "add", "first", CHECK, "--link", "https://x.org", "--why", "x"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "verify again" in err
+    assert not recorded.exists()
+
+
 def test_a_ledger_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["verify", "mine:hinge", *FEW, "--ledger", "no.toml", "--dry-run"]) == 2
     assert "--ledger no.toml does not exist" in capsys.readouterr().err
-
-
-def test_classes_of_failures() -> None:
-    assert kind_of("nan") == "nan"
-    assert kind_of("-inf (-inf)") == "infinity"
-    assert kind_of("raised TypeError: no") == "raised TypeError"
-    assert kind_of("a result of shape (2,)") == "shape"
-    assert kind_of("2.5 (0x1.4p+1)") == "number"
 
 
 def test_the_shipped_ledger_is_exact_and_up_to_date() -> None:

@@ -91,6 +91,8 @@ def test_law_rejects_its_mutant(commands, row):
     assert got.verdict == "fail", f"{got.verdict} {got.reason} {got.convention}"
     assert got.witness is not None
     assert got.witness.expected != got.witness.observed
+    assert got.witness.kind is not None
+    assert (got.witness.kind == "raised") == bool(got.witness.error)
     differentiates = {"torch": ".backward(", "jax": "jax.vjp("}.get(row.framework, "")
     assert (differentiates if "gradient" in LAWS[row.law].needs else "print(") in got.witness.repro
     if row.one_sample:

@@ -11,7 +11,7 @@ import pytest
 from flint import fmpq
 from hypothesis import HealthCheck, find, settings
 
-from hingeproof.properties.case import Batch
+from hingeproof.properties.batch import Batch
 from hingeproof.properties.strategies import FOCI, NUMPY_DTYPES, Bytes, Spec, foci_of, strata
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import LOSSES

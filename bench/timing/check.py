@@ -18,7 +18,7 @@ from hingeproof.frameworks.binding import labelled
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.ledger.deviations import shipped
 from hingeproof.ledger.versions import within
-from hingeproof.properties.case import Batch, extended, show
+from hingeproof.properties.batch import Batch, extended, show
 from hingeproof.properties.laws.gradient import in_range, singular
 from hingeproof.properties.laws.reductions import reduced_interval
 from hingeproof.properties.strategies import Spec, foci_of

@@ -7,9 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import ONE, ZERO, Case, Failure, Judgement, gradient_rows, show
+from hingeproof.properties.batch import ONE, ZERO, show
+from hingeproof.properties.call import gradient_rows
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
-from hingeproof.properties.laws.moves import moved, secant
+from hingeproof.properties.laws.moves import secant
 from hingeproof.reference_impls.formats import Extended, to_float
 from hingeproof.reference_impls.oracle import Evaluation
 from hingeproof.reference_impls.sets import SubGradients
@@ -49,7 +53,7 @@ def member(
             out.measure(max(lo - g, g - hi, ZERO), box, case.batch.format.ulp(g))
         if allowed.excess(finite) <= 0:
             return
-    out.fail(Failure(case.batch, describe_set(allowed), show_row(got), reduction, sample=i))
+    out.fail(Failure(case.batch, describe_set(allowed), show_row(got), kind_of(*got), reduction, sample=i))
 
 
 def show_row(row: Sequence[Extended]) -> str:
@@ -108,7 +112,7 @@ def gradient_zero_past_margin(case: Case) -> Judgement:
         if e.terms and all(t.flat for t in e.terms):
             out.judged += 1
             if any(g != 0 for g in got):
-                out.fail(Failure(case.batch, "0.0 in every component", show_row(got), sample=i))
+                out.fail(Failure(case.batch, "0.0 in every component", show_row(got), kind_of(*got), sample=i))
     return out
 
 
@@ -143,6 +147,7 @@ def gradient_sparsity(case: Case) -> Judgement:
                 case.batch,
                 f"{expected} non-zero components ({left_out} samples too near a kink to count)",
                 f"{seen}",
+                "number",
                 sample=first,
             )
         )
@@ -170,7 +175,7 @@ def cotangent_linear(case: Case) -> Judgement:
         for g, one, box in zip(got, unit[i], allowed.box, strict=True):
             # both carry their own rounding, and c · g(1) is rounded once more
             if abs(g - c * one) > 2 * box + u * abs(c * one) + case.batch.arithmetic.underflow:  # type: ignore[operator]
-                out.fail(Failure(case.batch, f"{show(c)} × {show_row(unit[i])}", show_row(got), sample=i))
+                out.fail(Failure(case.batch, f"{show(c)} × {show_row(unit[i])}", show_row(got), "number", sample=i))
     return out
 
 
@@ -191,7 +196,8 @@ def class_gradient_sum(case: Case) -> Judgement:
         # a share between tied classes is rounded too
         ties = sum((abs(g) for g in finite), ZERO) * case.batch.format.unit * len(got) if allowed.free else ZERO
         if abs(total) > sum(allowed.box, ZERO) + ties:
-            out.fail(Failure(case.batch, "components that sum to 0", f"{show_row(got)}, sum {show(total)}", sample=i))
+            seen = f"{show_row(got)}, sum {show(total)}"
+            out.fail(Failure(case.batch, "components that sum to 0", seen, "number", sample=i))
     return out
 
 
@@ -205,7 +211,7 @@ def subgradient_inequality(case: Case) -> Judgement:
     out = Judgement()
     if case.batch.weight is not None:
         return out
-    move = moved(case, secant(2))
+    move = case.moved(secant(2))
     for i, e, allowed, got in sets(case):
         p, q, c = case.batch.intervals[i], move.batch.intervals[i], case.batch.cotangents[i]
         before, after = case.values[i], move.values[i]
@@ -229,6 +235,7 @@ def subgradient_inequality(case: Case) -> Judgement:
                     case.batch,
                     f"c·(ℓ(x′) − ℓ(x)) = {show(rise)} to be {'≥' if c > 0 else '≤'} g·(x′ − x)",
                     show(slope),
+                    "number",
                     sample=i,
                 )
             )

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from hingeproof.properties.case import Array, Batch, Case, Failure, Judgement, Output, Unanswered, extended, ours, show
+from hingeproof.properties.batch import Array, Batch, extended, show
+from hingeproof.properties.blame import ours
+from hingeproof.properties.call import Output, Unanswered, ask, first_line
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import Kind, kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 
 _POLICY = "issue: reference policy; interfaces.md, a user's own callable"
@@ -39,7 +46,7 @@ def dtype_kept(case: Case) -> Judgement:
         if got == "":
             out.convention = "the result is a Python float: it has no dtype to keep"
         elif got != case.batch.format.name:
-            out.fail(Failure(case.batch, case.batch.format.name, got, reduction))
+            out.fail(Failure(case.batch, case.batch.format.name, got, "dtype", reduction))
     return out
 
 
@@ -59,13 +66,14 @@ def inputs_untouched(case: Case) -> Judgement:
     expected = [x.astype(np.float64) for x in case.subject.prepared(batch)]
     for reduction in case.subject.implementation.reductions:
         if len(case.subject.implementation.reductions) == 1 and reduction != "none":
-            case.subject.run(batch, reduction)  # the whole batch, not each row
+            ask(case.subject, batch, reduction)  # the whole batch, not each row
         else:
             case.call(batch, reduction, gradients=False)
         for before, after in zip(expected, case.subject.given, strict=True):
             out.judged += 1
             if not np.array_equal(before, after.astype(np.float64), equal_nan=True):
-                out.fail(Failure(batch, f"inputs as they were: {before.tolist()}", f"{after.tolist()}", reduction))
+                wanted = f"inputs as they were: {before.tolist()}"
+                out.fail(Failure(batch, wanted, f"{after.tolist()}", "overwritten", reduction))
     return out
 
 
@@ -81,13 +89,9 @@ def strided(case: Case) -> Judgement:
         got = extended(case.call(case.batch.change(layout=layout), gradients=False).value)
         out.judged += 1
         if got != plain:
-            out.fail(
-                Failure(
-                    case.batch.change(layout=layout),
-                    str([show(x) for x in plain]),
-                    f"{[show(x) for x in got]} for {layout} inputs",
-                )
-            )
+            observed = f"{[show(x) for x in got]} for {layout} inputs"
+            laid = case.batch.change(layout=layout)
+            out.fail(Failure(laid, str([show(x) for x in plain]), observed, kind_of(*got)))
     return out
 
 
@@ -104,8 +108,12 @@ def _attempt(case: Case, batch: Batch, reduction: str | None = None) -> Output |
         return error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:120]
+def _short(error: Exception) -> str:
+    return first_line(error)[:120]
+
+
+def _error(got: Output | Exception) -> str:
+    return type(got).__name__ if isinstance(got, Exception) else ""
 
 
 @law(
@@ -124,12 +132,18 @@ def any_shape(case: Case) -> Judgement:
     for batch, shape, want in shapes:
         got = _attempt(case, batch.change(shape=shape))
         out.judged += 1
-        right = isinstance(got, Output) and extended(got.value) == want and (got.value.shape == shape or not whole)
-        if right:
+        kind: Kind
+        if isinstance(got, Exception):
+            kind, text = "raised", _short(got)
+        elif whole and got.value.shape != shape:
+            kind, text = "shape", f"shape {got.value.shape}"
+        elif extended(got.value) != want:
+            kind, text = kind_of(*extended(got.value)), f"shape {got.value.shape}"
+        else:
             continue
-        text = _first_line(got) if isinstance(got, Exception) else f"shape {got.value.shape}"
         if case.contract.any_shape == "works":
-            out.fail(Failure(batch.change(shape=shape), f"the same values in shape {shape}", text, sample=0))
+            expected = f"the same values in shape {shape}"
+            out.fail(Failure(batch.change(shape=shape), expected, text, kind, sample=0, error=_error(got)))
         else:
             out.convention = f"inputs of shape {shape} are not accepted: {text}"
     return out
@@ -144,24 +158,27 @@ def empty_batch(case: Case) -> Judgement:
     out = Judgement()
     empty = case.batch.take([])
     for reduction in case.subject.implementation.reductions:
-        dirt = [case.subject.array(np.full(n, 777.0, case.batch.inputs[0].dtype)) for n in (1, 2, 4, 8, 64) * 8]  # type: ignore[attr-defined]
+        dirt = [case.subject.array(np.full(n, 777.0, case.batch.inputs[0].dtype)) for n in (1, 2, 4, 8, 64) * 8]
         del dirt
         got = _attempt(case, empty, reduction)
         out.judged += 1
+        kind: Kind
         if isinstance(got, Exception):
-            right, text = False, f"raised {type(got).__name__}: {_first_line(got)}"
+            kind, text = "raised", f"raised {type(got).__name__}: {_short(got)}"
         else:
             values = got.value.astype(np.float64)
-            want = {
-                "none": values.shape == (0,),
-                "sum": values.shape == () and values == 0,
+            shaped = values.shape == ((0,) if reduction == "none" else ())
+            right = {
+                "none": shaped,
+                "sum": shaped and values == 0,
                 "mean": bool(np.isnan(values).all()),
             }
-            right, text = bool(want[reduction]), f"{values.tolist()}"
-        if right:
-            continue
+            if right[reduction]:
+                continue
+            kind, text = kind_of(*extended(values)) if shaped else "shape", f"{values.tolist()}"
         if case.contract.empty_batch == "nan":
-            out.fail(Failure(empty, {"none": "[]", "sum": "0.0", "mean": "nan"}[reduction], text, reduction))
+            expected = {"none": "[]", "sum": "0.0", "mean": "nan"}[reduction]
+            out.fail(Failure(empty, expected, text, kind, reduction, error=_error(got)))
         else:
             # what it is may differ from call to call, where memory is read that nobody wrote
             number = not isinstance(got, Exception) and np.isfinite(values).any() and values.any()
@@ -216,29 +233,18 @@ def bad_label(case: Case) -> Judgement:
             batch = batch.take([0])
         got = _attempt(case, batch, wanted[0])
         out.judged += 1
+        kind: Kind
         if isinstance(got, Output):
             value = got.value.astype(np.float64).ravel()
-            safe, text = (
-                bool(value.size == 0 or np.isnan(value[0])),
-                f"label {name} is answered with {value[:1].tolist()}",
-            )
+            safe = bool(value.size == 0 or np.isnan(value[0]))
             right = safe and case.subject.mode != "eager"
+            kind, text = "accepted", f"label {name} is answered with {value[:1].tolist()}"
         else:
-            safe, right, text = (
-                True,
-                isinstance(got, ValueError),
-                f"label {name} raises {type(got).__name__}: {_first_line(got)}",
-            )
+            safe, right = True, isinstance(got, ValueError)
+            kind, text = "raised", f"label {name} raises {type(got).__name__}: {_short(got)}"
         if case.contract.bad_label == "raise" and not right:
-            out.fail(
-                Failure(
-                    batch,
-                    "ValueError" if case.subject.mode == "eager" else "ValueError or NaN",
-                    text,
-                    wanted[0],
-                    sample=0,
-                )
-            )
+            expected = "ValueError" if case.subject.mode == "eager" else "ValueError or NaN"
+            out.fail(Failure(batch, expected, text, kind, wanted[0], sample=0, error=_error(got)))
         elif not safe and not out.convention:
             out.convention = f"{text}: a wrong label trains silently"
     return out
@@ -269,12 +275,13 @@ def bad_shape(case: Case) -> Judgement:
         if isinstance(got, Exception):
             # a compiler may wrap what the function raised
             if case.contract.bad_shape == "raise" and case.subject.mode == "eager" and not isinstance(got, ValueError):
-                out.fail(Failure(wrong, "ValueError", f"{type(got).__name__}: {_first_line(got)}", reduction))
+                text = f"{type(got).__name__}: {_short(got)}"
+                out.fail(Failure(wrong, "ValueError", text, "raised", reduction, error=_error(got)))
             continue
         shapes = f"{wrong.inputs[0].shape} against {() if wrong.targets is None else wrong.targets.shape}"
         text = f"shapes {shapes} are answered with a result of shape {got.value.shape}"
         if case.contract.bad_shape == "raise":
-            out.fail(Failure(wrong, "ValueError", text, reduction))
+            out.fail(Failure(wrong, "ValueError", text, "accepted", reduction))
         else:
             out.convention = f"{text}: a silent broadcast averages the wrong numbers"
     return out
@@ -291,35 +298,38 @@ def label_dtypes(case: Case) -> Judgement:
     batch = case.batch
     assert batch.targets is not None
     refused = []
-    for kind in _label_kinds(case):
-        unsigned = kind.startswith("u")
+    for name in _label_dtypes(case):
+        unsigned = name.startswith("u")
         plain = batch.change(targets=np.abs(batch.targets)) if unsigned else batch
         assert plain.targets is not None
-        typed = plain.change(targets=plain.targets.astype(kind))
+        typed = plain.change(targets=plain.targets.astype(name))
         want = extended(case.call(plain, gradients=False).value)
         out.judged += 1
+        expected = f"{[show(x) for x in want]} of dtype {batch.format.name}"
         try:
             got = case.call(typed, gradients=False)
         except Unanswered as error:
-            right, broken, text = False, False, f"{kind} labels: {error}"
+            broken, observed = False, f"{name} labels: {error}"
+            failure = replace(error.failure, batch=typed, expected=expected, observed=observed, reduction="none")
         else:
-            text = f"{[show(x) for x in extended(got.value)]} of dtype {got.dtype} for {kind} labels"
-            broken = extended(got.value) != want
-            right = not broken and got.dtype in ("", batch.format.name)
-        if right:
-            continue
+            values = extended(got.value)
+            broken = values != want
+            if not broken and got.dtype in ("", batch.format.name):
+                continue
+            observed = f"{[show(x) for x in values]} of dtype {got.dtype} for {name} labels"
+            failure = Failure(typed, expected, observed, kind_of(*values) if broken else "dtype")
         if case.contract.label_dtypes == "all" or broken:
-            out.fail(Failure(typed, f"{[show(x) for x in want]} of dtype {batch.format.name}", text))
+            out.fail(failure)
         else:
-            refused.append(kind)
+            refused.append(name)
     if refused:
         out.convention = f"labels of dtype {', '.join(refused)} are refused, or change the result's dtype"
     return out
 
 
-def _label_kinds(case: Case) -> list[str]:
+def _label_dtypes(case: Case) -> list[str]:
     """The dtypes that can hold the labels: no unsigned one holds the padding −1, floats only the signs."""
     known = case.subject.label_dtypes
     if case.loss.margins.targets == "multilabel":
-        return [kind for kind in known if kind.startswith("int")]
-    return [kind for kind in known if kind != "float32" or case.loss.margins.targets == "sign"]
+        return [name for name in known if name.startswith("int")]
+    return [name for name in known if name != "float32" or case.loss.margins.targets == "sign"]

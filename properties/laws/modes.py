@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from flint import fmpq
 
-from hingeproof.properties.case import ONE, ZERO, Case, Failure, Judgement, extended, rows_of, show
+from hingeproof.properties.batch import ONE, ZERO, extended, rows_of, show
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import in_range, show_row, singular
 from hingeproof.properties.laws.selection import WEIGHTS
@@ -37,6 +40,7 @@ def forward_slope(case: Case) -> Judgement:
                     batch,
                     f"a slope in [{show(low)}, {show(high)}] along the tangent {show_row(tangent)}",
                     show(got),
+                    kind_of(got),
                     sample=i,
                 )
             )
@@ -96,9 +100,8 @@ def second_derivative(case: Case) -> Judgement:
         for g, exact, r in zip(got, want, reach, strict=True):
             out.measure(abs(g - exact) if isinstance(g, fmpq) else None, relative * r, batch.format.ulp(exact))
             if not isinstance(g, fmpq) or abs(g - exact) > relative * r + batch.arithmetic.underflow * (r != 0):
-                out.fail(
-                    Failure(batch, f"∇²ℓ v = {show_row(want)} for v = {show_row(tangent)}", show_row(got), sample=i)
-                )
+                expected = f"∇²ℓ v = {show_row(want)} for v = {show_row(tangent)}"
+                out.fail(Failure(batch, expected, show_row(got), kind_of(*got), sample=i))
                 break
     return out
 

@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
-from hingeproof.properties.case import Array, Batch, Case, extended
-from hingeproof.reference_impls.formats import Extended
-
-Move = Callable[[Batch], Batch]
-
-
-@dataclass(frozen=True)
-class Moved:
-    """A moved batch and the values there."""
-
-    batch: Batch
-    values: list[Extended]
-
-
-def moved(case: Case, move: Move) -> Moved:
-    """The values after a move; a move made by one law is kept for the next."""
-    kept = case.pool.setdefault("moves", {})  # type: ignore[attr-defined]
-    if move not in kept:
-        batch = move(case.batch)
-        kept[move] = Moved(batch, extended(case.call(batch, gradients=False).value))
-    return kept[move]  # type: ignore[no-any-return]
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.case import Move
 
 
 def _add(x: Array, step: Array) -> Array:

@@ -6,7 +6,11 @@ import math
 
 import numpy as np
 
-from hingeproof.properties.case import Case, Failure, Judgement, extended, gradient_rows, show
+from hingeproof.properties.batch import extended, show
+from hingeproof.properties.call import gradient_rows
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import member, sets, show_row
 from hingeproof.properties.laws.value import judge_values
@@ -29,7 +33,7 @@ def nan(case: Case) -> Judgement:
             if isinstance(got, float) and math.isnan(got):
                 continue
             if case.contract.nan == "propagate":
-                out.fail(Failure(case.batch, "nan", show(got), sample=i))
+                out.fail(Failure(case.batch, "nan", show(got), kind_of(got), sample=i))
             else:
                 out.convention = "a NaN score is answered with a number: a fault upstream is hidden"
     return out
@@ -51,7 +55,7 @@ def infinity(case: Case) -> Judgement:
                 continue
             out.judged += 1
             if not interval.allows(got):
-                out.fail(Failure(case.batch, show(e.value), show(got), sample=i))
+                out.fail(Failure(case.batch, show(e.value), show(got), kind_of(got), sample=i))
     return out
 
 
@@ -94,9 +98,10 @@ def signed_zero(case: Case) -> Judgement:
     for i, (a, b) in enumerate(zip(extended(first.value), extended(second.value), strict=True)):
         out.judged += 1
         if a != b and a == a:
-            out.fail(Failure(minus, f"{show(a)}, as at +0.0", show(b), sample=i))
+            out.fail(Failure(minus, f"{show(a)}, as at +0.0", show(b), kind_of(b), sample=i))
         if gradients[0] is not None and gradients[1] is not None and gradients[0][i] != gradients[1][i] and a == a:
-            out.fail(Failure(minus, f"{show_row(gradients[0][i])}, as at +0.0", show_row(gradients[1][i]), sample=i))
+            expected, row = f"{show_row(gradients[0][i])}, as at +0.0", gradients[1][i]
+            out.fail(Failure(minus, expected, show_row(row), kind_of(*row), sample=i))
     return out
 
 
@@ -130,9 +135,11 @@ def masked_classes(case: Case) -> Judgement:
             continue
         out.judged += 1
         if not interval.allows(case.values[i]):
-            out.fail(Failure(case.batch, show(e.value), show(case.values[i]), sample=i))
-        if rows is not None and any(rows[i][k] != 0 for k in masked):
-            out.fail(Failure(case.batch, f"0.0 in components {masked}", show_row(rows[i]), sample=i))
-        if rows is not None and any(isinstance(g, float) for g in rows[i]):
-            out.fail(Failure(case.batch, "a finite gradient", show_row(rows[i]), sample=i))
+            got = case.values[i]
+            out.fail(Failure(case.batch, show(e.value), show(got), kind_of(got), sample=i))
+        row = [] if rows is None else rows[i]
+        if row and any(row[k] != 0 for k in masked):
+            out.fail(Failure(case.batch, f"0.0 in components {masked}", show_row(row), kind_of(*row), sample=i))
+        if any(isinstance(g, float) for g in row):
+            out.fail(Failure(case.batch, "a finite gradient", show_row(row), kind_of(*row), sample=i))
     return out

@@ -7,7 +7,11 @@ import math
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import ONE, ZERO, Batch, Case, Failure, Judgement, Unanswered, extended, show
+from hingeproof.properties.batch import ONE, ZERO, Batch, extended, show
+from hingeproof.properties.call import Unanswered
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.value import describe, judge_values
 from hingeproof.reference_impls.formats import to_float
@@ -57,7 +61,7 @@ def _judge(case: Case, reduction: str) -> Judgement:
     out.judged += batch.size
     out.measure(interval.error(got), interval.bound, batch.format.ulp(interval.center))  # type: ignore[arg-type]
     if not interval.allows(got):
-        out.fail(Failure(batch, describe(interval), show(got), reduction))
+        out.fail(Failure(batch, describe(interval), show(got), kind_of(got), reduction))
     return out
 
 
@@ -111,7 +115,7 @@ def _weighted_mean(case: Case) -> Judgement:
     got = extended(case.call(batch, "mean", gradients=False).value)[0]
     out.judged += batch.size
     if not interval.allows(got):
-        out.fail(Failure(batch, f"{describe(interval)}, the mean over Σ w", show(got), "mean"))
+        out.fail(Failure(batch, f"{describe(interval)}, the mean over Σ w", show(got), kind_of(got), "mean"))
     return out
 
 
@@ -152,7 +156,7 @@ def mean_overflow(case: Case) -> Judgement:
             continue
         if case.contract.mean_overflow == "exact":
             expected = f"{show(interval.center)}, the mean of {copies} equal losses"
-            out.fail(Failure(many.take(range(8)), expected, show(got), "mean"))
+            out.fail(Failure(many.take(range(8)), expected, show(got), kind_of(got), "mean"))
         else:
             out.convention = "the mean of finite losses can be infinite: the sum overflows first"
     return out
@@ -184,7 +188,8 @@ def accumulation(case: Case) -> Judgement:
     out.judged = 4096
     close = isinstance(got, fmpq) and abs(got - exact) <= exact * fmpq(4096, 1 << 23) + batch_ulp(case, exact)
     if not close and case.contract.accumulation == "float32":
-        out.fail(Failure(many.take([0] * 8), f"{to_float(exact)} for 4096 such samples", show(got), "sum"))
+        expected = f"{to_float(exact)} for 4096 such samples"
+        out.fail(Failure(many.take([0] * 8), expected, show(got), kind_of(got), "sum"))
     elif not close:
         out.convention = "half-precision sums are accumulated in half precision: long sums lose addends"
     return out

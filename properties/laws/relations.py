@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import ZERO, Batch, Case, Failure, Judgement, extended, show
+from hingeproof.properties.batch import ZERO, Batch, extended, show
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.reference_impls.formats import Extended, to_float
 from hingeproof.reference_impls.losses import LOSSES
@@ -80,7 +83,7 @@ def _judge(case: Case, relation: Relation) -> Judgement:
     )
     rounded = relation.rebuild is not _same
     got = extended(case.call(batch, gradients=False).value)
-    theirs = extended(case.pool["reference"](relation.partner).run(other, "none").value)
+    theirs = extended(case.pool.reference(relation.partner).run(other, "none").value)
     width = fmpq(batch.width)
     for i, (mine, v) in enumerate(zip(got, theirs, strict=True)):
         p, q = batch.intervals[i], other.intervals[i]
@@ -94,7 +97,7 @@ def _judge(case: Case, relation: Relation) -> Judgement:
         if rounded:  # the difference of scores was rounded before the partner saw it: φ moves by at most L times that
             reach += _moved(batch, other, i) * batch.multiple
         if abs(mine - claimed) > p.bound + reach:
-            out.fail(Failure(batch, f"{show(claimed)}, that is {relation.text}", show(mine), sample=i))
+            out.fail(Failure(batch, f"{show(claimed)}, that is {relation.text}", show(mine), "number", sample=i))
     return out
 
 
@@ -159,9 +162,11 @@ def margin_sweep(case: Case) -> Judgement:
                 continue
             out.judged += 1
             if not interval.allows(v):
-                out.fail(Failure(batch, f"{show(interval.center)} at margin {to_float(margin)}", show(v), sample=i))
+                expected = f"{show(interval.center)} at margin {to_float(margin)}"
+                out.fail(Failure(batch, expected, show(v), kind_of(v), sample=i))
             last = before[i] if before else None
             if isinstance(last, fmpq) and isinstance(v, fmpq) and v < last - 2 * interval.bound:
-                out.fail(Failure(batch, f"no less than {show(last)}, the value at a smaller margin", show(v), sample=i))
+                expected = f"no less than {show(last)}, the value at a smaller margin"
+                out.fail(Failure(batch, expected, show(v), "number", sample=i))
         before = got
     return out

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 
 from flint import fmpq
 
-from hingeproof.properties.case import ONE, ZERO, Case, Failure, Judgement
+from hingeproof.properties.batch import ONE, ZERO
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import describe_set, sets, show_row, singular
 from hingeproof.reference_impls.formats import Extended
-from hingeproof.reference_impls.oracle import Evaluation, Judged
+from hingeproof.reference_impls.oracle import Evaluation, JudgedTerm
 from hingeproof.reference_impls.sets import SubGradients
 
 WEIGHTS = {"0": ZERO, "1/2": fmpq(1, 2), "1": ONE}
 
 
-def _steep(t: Judged) -> fmpq:
+def _steep(t: JudgedTerm) -> fmpq:
     """The slope on the violated side of a kink: the steeper one."""
     low, high = t.exact_slopes
     return low if abs(low) >= abs(high) else high
@@ -41,7 +44,7 @@ def chosen(e: Evaluation, multiplier: fmpq, got: Sequence[Extended]) -> list[str
 def predicted(e: Evaluation, multiplier: fmpq, kink: str, ties: str) -> list[fmpq] | None:
     """The gradient that a contract selects at a kink, None where it does not say."""
     out = [ZERO] * e.width
-    active: list[Judged] = list(e.terms)
+    active: list[JudgedTerm] = list(e.terms)
     if e.loss.aggregate == "max":
         highest = max((t.phi(t.z) for t in e.terms), default=ZERO)
         active = [t for t in e.terms if t.phi(t.z) == highest]
@@ -108,10 +111,14 @@ def _judge(
         return
     if not e.kinked and not _tied(e) and not singular(e):
         if case.contract.kink == "0" and any(g != 0 for g in got):
-            out.fail(Failure(case.batch, "0.0 where the computed loss is 0 (kink: 0)", show_row(got), sample=i))
+            out.fail(
+                Failure(
+                    case.batch, "0.0 where the computed loss is 0 (kink: 0)", show_row(got), kind_of(*got), sample=i
+                )
+            )
         return
     target = allowed if want is None or singular(e) else SubGradients(((dict(enumerate(want)),),), allowed.box)
     finite = [g for g in got if isinstance(g, fmpq)]
     if len(finite) < len(got) or target.excess(finite) > 0:
         promise = f" (promised: kink {case.contract.kink}, ties {case.contract.ties})"
-        out.fail(Failure(case.batch, describe_set(target) + promise, show_row(got), sample=i))
+        out.fail(Failure(case.batch, describe_set(target) + promise, show_row(got), kind_of(*got), sample=i))

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import ZERO, Batch, Case, Failure, Judgement, extended, gradient_rows, show
+from hingeproof.properties.batch import ZERO, Batch, extended, show
+from hingeproof.properties.call import gradient_rows
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import show_row
 from hingeproof.reference_impls.formats import Extended
@@ -39,7 +43,8 @@ def agree(
         once = strict and e.value_roundings <= 1 and case.batch.weight is None and not any(u.error for u in e.terms)
         slack = ZERO if once else scale * p.bound + q.bound
         if abs(after - scale * before) > slack:
-            out.fail(Failure(moved, f"{show(scale * before)}, as the unchanged batch gives", show(after), sample=j))
+            expected = f"{show(scale * before)}, as the unchanged batch gives"
+            out.fail(Failure(moved, expected, show(after), "number", sample=j))
 
 
 def _even(loss: Loss) -> bool:
@@ -98,7 +103,8 @@ def _same_gradients(
             continue
         for a, b, box in zip(first[i], rows[j], allowed.box, strict=True):
             if isinstance(a, fmpq) and isinstance(b, fmpq) and abs(a - b) > 2 * box:
-                out.fail(Failure(batch, f"gradient {show_row(first[i])}", show_row(rows[j]), sample=j))
+                row = rows[j]
+                out.fail(Failure(batch, f"gradient {show_row(first[i])}", show_row(row), kind_of(*row), sample=j))
 
 
 @law(
@@ -119,7 +125,7 @@ def batch_split(case: Case) -> Judgement:
 
 def _single(case: Case, i: int) -> Case:
     """The i-th sample of a case, with the values already seen."""
-    single = Case(case.subject, case.batch.take([i]), case.contract)
+    single = Case(case.subject, case.batch.take([i]), case.contract, case.pool)
     single.__dict__["seen"] = type(case.seen)(value=case.seen.value[i : i + 1], dtype=case.seen.dtype)
     return single
 
@@ -176,14 +182,8 @@ def scaling(case: Case) -> Judgement:
             out.judged += 1
             want = factor**degree * a
             if b != want:
-                out.fail(
-                    Failure(
-                        scaled,
-                        f"{show(want)}, {factor**degree} × the value at a quarter of the scale",
-                        show(b),
-                        sample=i,
-                    )
-                )
+                expected = f"{show(want)}, {factor**degree} × the value at a quarter of the scale"
+                out.fail(Failure(scaled, expected, show(b), "number", sample=i))
     return out
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import Batch, Case, Failure, Judgement, extended, gradient_rows, rationals, show
+from hingeproof.properties.batch import Batch, extended, rationals, show
+from hingeproof.properties.call import gradient_rows
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import show_row
+from hingeproof.reference_impls.formats import exact
 from hingeproof.reference_impls.losses import LOSSES
 
 _BOOK = "the textbook chapter on margin losses"
@@ -46,11 +51,11 @@ def textbook_binary_example(case: Case) -> Judgement:
         out.judged += 1
         # the printed scores are decimals: half an ulp of the score, half of the result
         if not isinstance(v, fmpq) or abs(v - exact) > fmt.ulp(fmpq(1)):
-            out.fail(Failure(batch, f"{printed} as printed", show(v), sample=i))
+            out.fail(Failure(batch, f"{printed} as printed", show(v), kind_of(v), sample=i))
     if case.offers("mean"):
         v = extended(case.call(batch, "mean", gradients=False).value)[0]
         if not isinstance(v, fmpq) or abs(v - fmpq(28, 100) * batch.multiple) > 2 * fmt.ulp(fmpq(1)):
-            out.fail(Failure(batch, "0.28 as printed", show(v), "mean"))
+            out.fail(Failure(batch, "0.28 as printed", show(v), kind_of(v), "mean"))
     return out
 
 
@@ -72,7 +77,7 @@ def textbook_multiclass_example(case: Case) -> Judgement:
         out.judged += 1
         want *= batch.multiple
         if not isinstance(v, fmpq) or abs(v - want) > 2 * batch.format.ulp(fmpq(1, 2)):
-            out.fail(Failure(batch, f"{show(want)}: the sum divided by K = 3", show(v), sample=i))
+            out.fail(Failure(batch, f"{show(want)}: the sum divided by K = 3", show(v), kind_of(v), sample=i))
     return out
 
 
@@ -91,7 +96,7 @@ def hinge_embedding_is_not_hinge(case: Case) -> Judgement:
         out.judged += 1
         w *= batch.multiple
         if v != w:
-            out.fail(Failure(batch, show(w), show(v), sample=i))
+            out.fail(Failure(batch, show(w), show(v), kind_of(v), sample=i))
     return out
 
 
@@ -108,17 +113,16 @@ def cross_entropy_never_zero(case: Case) -> Judgement:
     batch = _batch(case, margins, [1] * 8) if case.loss.name == "hinge" else _batch(case, table, [0] * 8)
     seen = case.call(batch)
     rows = gradient_rows(seen)
-    cross = case.pool["cross_entropy"](np.asarray(table, dtype=batch.inputs[0].dtype))
+    cross = case.pool.cross_entropy(np.asarray(table, dtype=batch.inputs[0].dtype))
     for i, v in enumerate(extended(seen.value)):
         out.judged += 1
         if v != 0 or (rows is not None and any(g != 0 for g in rows[i])):
-            out.fail(
-                Failure(
-                    batch, "0 with gradient 0", f"{show(v)}, gradient {show_row(rows[i]) if rows else '?'}", sample=i
-                )
-            )
+            row = rows[i] if rows else []
+            observed = f"{show(v)}, gradient {show_row(row) if rows else '?'}"
+            out.fail(Failure(batch, "0 with gradient 0", observed, kind_of(v, *row), sample=i))
         if not all(x > 0 for x in cross[i]):
-            out.fail(Failure(batch, "cross-entropy and its slope's size > 0", str(cross[i]), sample=i))
+            expected = "cross-entropy and its slope's size > 0"
+            out.fail(Failure(batch, expected, str(cross[i]), kind_of(*map(exact, cross[i])), sample=i))
     return out
 
 
@@ -141,5 +145,5 @@ def squared_hinge_differentiable(case: Case) -> Judgement:
         out.judged += 1
         want = -2 * max(fmpq(0), margin - score) * batch.multiple
         if g != want:
-            out.fail(Failure(batch, show(want), show(g), sample=i))
+            out.fail(Failure(batch, show(want), show(g), kind_of(g), sample=i))
     return out

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from flint import fmpq
 
-from hingeproof.properties.case import ZERO, Batch, Case, Failure, Judgement, show
+from hingeproof.properties.batch import ZERO, Batch, show
+from hingeproof.properties.case import Case, Moved
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
-from hingeproof.properties.laws.moves import Moved, away, moved, secant
+from hingeproof.properties.laws.moves import away, secant
 from hingeproof.reference_impls.formats import Extended
 from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.oracle import Evaluation, Interval
@@ -29,7 +32,7 @@ def judge_values(case: Case, wanted: str | None = None) -> Judgement:
         out.judged += 1
         out.measure(interval.error(got), interval.bound, batch.format.ulp(interval.center))  # type: ignore[arg-type]
         if not interval.allows(got):
-            out.fail(Failure(batch, describe(interval), show(got), sample=i))
+            out.fail(Failure(batch, describe(interval), show(got), kind_of(got), sample=i))
     return out
 
 
@@ -63,7 +66,7 @@ def non_negative(case: Case) -> Judgement:
         if e.finite and got == got:
             out.judged += 1
             if (got < 0) if isinstance(got, fmpq) else got == float("-inf"):
-                out.fail(Failure(case.batch, "a number ≥ 0", show(got), sample=i))
+                out.fail(Failure(case.batch, "a number ≥ 0", show(got), kind_of(got), sample=i))
     return out
 
 
@@ -79,7 +82,7 @@ def zero_past_margin(case: Case) -> Judgement:
         if e.finite and e.terms and all(t.low == t.high == 0 for t in e.terms):
             out.judged += 1
             if got != 0:
-                out.fail(Failure(case.batch, "0.0 exactly", show(got), sample=i))
+                out.fail(Failure(case.batch, "0.0 exactly", show(got), kind_of(got), sample=i))
     return out
 
 
@@ -104,7 +107,7 @@ def bounds_zero_one(case: Case) -> Judgement:
         if wrong:
             out.judged += 1
             if isinstance(got, fmpq) and got < min(fmpq(1), interval.low):
-                out.fail(Failure(batch, "at least 1.0", show(got), sample=i, note="a margin is ≤ 0"))
+                out.fail(Failure(batch, "at least 1.0", show(got), "number", sample=i, note="a margin is ≤ 0"))
     return out
 
 
@@ -136,15 +139,14 @@ def _slack(*intervals: Interval) -> fmpq:
 def monotone(case: Case) -> Judgement:
     """A larger margin never costs more."""
     out = Judgement()
-    move = moved(case, away)
+    move = case.moved(away)
     for i, a, b, p, q in _pairs(case, move):
         before, after = case.values[i], move.values[i]
         out.judged += 1
         slack = ZERO if max(a.value_roundings, b.value_roundings) <= 1 and case.batch.weight is None else _slack(p, q)
         if isinstance(before, fmpq) and isinstance(after, fmpq) and after > before + slack:
-            out.fail(
-                Failure(move.batch, f"at most {show(before)}, the value at smaller margins", show(after), sample=i)
-            )
+            expected = f"at most {show(before)}, the value at smaller margins"
+            out.fail(Failure(move.batch, expected, show(after), "number", sample=i))
     return out
 
 
@@ -159,7 +161,7 @@ def convex(case: Case) -> Judgement:
     out = Judgement()
     if case.batch.weight is not None:
         return out
-    middle, far = moved(case, secant(1)), moved(case, secant(2))
+    middle, far = case.moved(secant(1)), case.moved(secant(2))
     for i, _, _, p, q in _pairs(case, middle):
         r = far.batch.intervals[i]
         row, mid, end = case.batch.rows[i], middle.batch.rows[i], far.batch.rows[i]
@@ -170,9 +172,8 @@ def convex(case: Case) -> Judgement:
         if isinstance(a, fmpq) and isinstance(b, fmpq) and isinstance(c, fmpq):
             out.judged += 1
             if 2 * b > a + c + 2 * q.bound + _slack(p, r):
-                out.fail(
-                    Failure(middle.batch, f"at most {show((a + c) / 2)}, the mean of both ends", show(b), sample=i)
-                )
+                expected = f"at most {show((a + c) / 2)}, the mean of both ends"
+                out.fail(Failure(middle.batch, expected, show(b), "number", sample=i))
     return out
 
 
@@ -184,7 +185,7 @@ def convex(case: Case) -> Judgement:
 def lipschitz(case: Case) -> Judgement:
     """The value changes at most L times as much as the margins do."""
     out = Judgement()
-    move = moved(case, secant(1))
+    move = case.moved(secant(1))
     for i, a, b, p, q in _pairs(case, move):
         before, after = case.values[i], move.values[i]
         if not (isinstance(before, fmpq) and isinstance(after, fmpq) and len(a.terms) == len(b.terms)):
@@ -194,14 +195,8 @@ def lipschitz(case: Case) -> Judgement:
         reach = a.factor * (max(steps, default=ZERO) if a.loss.aggregate == "max" else sum(steps, ZERO))
         allowed = reach * abs(case.batch.scales[i]) + _slack(p, q)
         if abs(after - before) > allowed:
-            out.fail(
-                Failure(
-                    move.batch,
-                    f"within {show(allowed)} of {show(before)}, the value before the step",
-                    show(after),
-                    sample=i,
-                )
-            )
+            expected = f"within {show(allowed)} of {show(before)}, the value before the step"
+            out.fail(Failure(move.batch, expected, show(after), "number", sample=i))
     return out
 
 

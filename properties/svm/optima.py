@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import ONE, ZERO, Array
+from hingeproof.properties.batch import ONE, ZERO, Array
 from hingeproof.reference_impls.formats import Format, to_float
 from hingeproof.reference_impls.losses import LOSSES, Loss
 from hingeproof.reference_impls.margins import Term
@@ -27,7 +27,7 @@ _FORMAT = Format("exact", 4096, -4096, 4096)
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class RidgeProblem:
     """`features[i][k]` is the gradient of coordinate k of sample i's row over θ; `free` last coordinates have no ridge."""
 
     kind: str
@@ -87,7 +87,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Data:
+class RidgeArrays:
     """A problem as float64 arrays, exact: features (n, coordinates, size), base (n, coordinates), ridge (size)."""
 
     features: Array
@@ -98,7 +98,7 @@ class Data:
     vector: bool
 
     @classmethod
-    def of(cls, problem: Problem, C: fmpq) -> Data:
+    def of(cls, problem: RidgeProblem, C: fmpq) -> RidgeArrays:
         table = [[[to_float(x) for x in line] for line in rows] for rows in problem.features]
         base = [[to_float(x) for x in row] for row in problem.base]
         ridge = [float(j < problem.ridged) for j in range(problem.size)]
@@ -113,7 +113,7 @@ class Data:
 class Optimum:
     """A proved optimum. `slopes[i][t]` is the certificate's ∂(Cℓ)/∂z of margin t: −α for the hinge."""
 
-    problem: Problem
+    problem: RidgeProblem
     theta: Vector
     slopes: list[Vector]
 
@@ -138,7 +138,7 @@ class Optimum:
         return out
 
 
-def objective(problem: Problem, theta: Sequence[fmpq]) -> fmpq:
+def objective(problem: RidgeProblem, theta: Sequence[fmpq]) -> fmpq:
     """The exact primal objective."""
     loss, total = problem.loss, ZERO
     for terms, label in zip(problem.terms(theta), problem.labels, strict=True):
@@ -152,7 +152,7 @@ class NotOptimalError(ArithmeticError):
     """What the solver called an optimum is none: a bug of ours, never a verdict on an implementation."""
 
 
-def prove(problem: Problem, theta: Vector, slopes: list[Vector]) -> Optimum:
+def prove(problem: RidgeProblem, theta: Vector, slopes: list[Vector]) -> Optimum:
     """Check 0 ∈ Dθ + C Σ Xᵀ ∂ℓ, exactly. Raises: NotOptimalError."""
     found = Optimum(problem, theta, slopes)
     loss, scale = problem.loss, problem.C * problem.factor
@@ -177,7 +177,7 @@ def prove(problem: Problem, theta: Vector, slopes: list[Vector]) -> Optimum:
     return found
 
 
-Solver = Callable[[Problem], tuple[Vector, list[Vector]]]
+Solver = Callable[[RidgeProblem], tuple[Vector, list[Vector]]]
 _PROVED: dict[tuple[Any, ...], Optimum] = {}
 
 
@@ -196,7 +196,7 @@ def optima(loss: Loss, settings: Sequence[Mapping[str, fmpq]], solve: Solver) ->
 # -- data --------------------------------------------------------------------------------------------------------------
 
 
-def problem(loss: Loss, params: Mapping[str, fmpq], kind: str) -> Problem:
+def problem(loss: Loss, params: Mapping[str, fmpq], kind: str) -> RidgeProblem:
     """`lattice`: points of a coarse grid, some twice with both labels. `cloud`: finer, with base scores, as in boosting."""
     vector, many = loss.margins.row == "vector", len(loss.margins.inputs)
     outputs = CLASSES if vector else 1
@@ -223,7 +223,7 @@ def problem(loss: Loss, params: Mapping[str, fmpq], kind: str) -> Problem:
         base.append(tuple(fmpq(source.randint(-4, 4), 4) if kind == "cloud" else ZERO for _ in rows))
         targets.append(_target(loss, points, source))
     C = fmpq(1, 2) if kind == "lattice" else fmpq(1, 4)
-    return Problem(kind, loss, dict(params), C, tuple(features), tuple(base), tuple(targets), int(free))
+    return RidgeProblem(kind, loss, dict(params), C, tuple(features), tuple(base), tuple(targets), int(free))
 
 
 def _point(kind: str, source: random.Random) -> tuple[fmpq, fmpq]:

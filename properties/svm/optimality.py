@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from flint import fmpq
 
-from hingeproof.properties.case import ZERO, Case, Failure, Judgement, show
+from hingeproof.properties.batch import ZERO, show
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import describe_set, in_range, show_row
-from hingeproof.properties.svm.optima import Optimum, Problem, Vector, optima
-from hingeproof.properties.svm.trial import ROCKAFELLAR, Trial, named, not_below, trials
+from hingeproof.properties.svm.optima import Optimum, RidgeProblem, Vector, optima
+from hingeproof.properties.svm.visit import ROCKAFELLAR, Visit, named, not_below, visits
 from hingeproof.reference_impls.formats import Extended, to_float
 from hingeproof.reference_impls.losses import Loss
-from hingeproof.reference_impls.oracle import Evaluation, Judged
+from hingeproof.reference_impls.oracle import Evaluation, JudgedTerm
 from hingeproof.reference_impls.sets import SubGradients
 
 _NEEDS = ("optimum",)
@@ -32,22 +35,23 @@ def _convex(loss: Loss) -> bool:
 def optimal_objective(case: Case) -> Judgement:
     """At the certified optimum the objective is the exact optimal value within the derived bound."""
     out = Judgement()
-    for optimum, trial in trials(case):
-        if trial.answers is None:
+    for optimum, visit in visits(case):
+        if visit.answers is None:
             out.leave_out("no bound of the values")
             continue
-        low, center, high = trial.answers
-        out.judged += trial.batch.size
-        got, best = trial.objective, optimum.objective
-        ulp = trial.batch.format.ulp(best)
+        low, center, high = visit.answers
+        out.judged += visit.batch.size
+        got, best = visit.objective, optimum.objective
+        ulp = visit.batch.format.ulp(best)
         out.measure(None if got is None else abs(got - center), max(high - center, center - low), ulp)
         if got is None or not low <= got <= high:
             out.fail(
                 Failure(
-                    trial.batch,
+                    visit.batch,
                     f"an objective in [{show(low)}, {show(high)}]; the certified optimum is {show(best)}, "
-                    f"rounding the scores to {trial.batch.format.name} adds {to_float(center - best):.3g}",
+                    f"rounding the scores to {visit.batch.format.name} adds {to_float(center - best):.3g}",
                     "not finite" if got is None else show(got),
+                    kind_of(*visit.values),
                     note=named(optimum),
                 )
             )
@@ -63,12 +67,12 @@ def optimum_is_least(case: Case) -> Judgement:
     """No point near the certified optimum has a lower objective, beyond the derived bound."""
     out = Judgement()
     drawn = [x for row in case.batch.rows for x in row if isinstance(x, fmpq) and x != 0] or [fmpq(1)]
-    for optimum in optima(case.loss, case.pool["settings"], case.pool["optimum"]):
+    for optimum in optima(case.loss, case.pool.settings, case.pool.optimum):
         theta, step = optimum.theta, _step(drawn)
         # Hypothesis' own numbers, cut to signs and eighths, are the direction
         along = [fmpq(round(to_float(x) * 8) % 33 - 16, 16) for x in (drawn * len(theta))[: len(theta)]]
-        trial = Trial(case, optimum.problem, [t + step * h for t, h in zip(theta, along, strict=True)])
-        not_below(out, optimum, trial, f"{named(optimum)}, step {step}")
+        visit = Visit(case, optimum.problem, [t + step * h for t, h in zip(theta, along, strict=True)])
+        not_below(out, optimum, visit, f"{named(optimum)}, step {step}")
     return out
 
 
@@ -93,13 +97,13 @@ class Sample:
         return not self.moved.near_kink
 
 
-def _samples(optimum: Optimum, trial: Trial) -> list[Sample]:
+def _samples(optimum: Optimum, visit: Visit) -> list[Sample]:
     out = []
-    rows = zip(trial.moved, optimum.duals, trial.gradients, strict=True)
+    rows = zip(visit.moved, optimum.duals, visit.gradients, strict=True)
     for i, (e, dual, got) in enumerate(rows):
         allowed = e.sub_gradients(fmpq(1), 0)
-        if allowed is not None and in_range(allowed, trial.batch.format.largest):
-            out.append(Sample(i, e, allowed, [v / trial.C for v in dual], got))
+        if allowed is not None and in_range(allowed, visit.batch.format.largest):
+            out.append(Sample(i, e, allowed, [v / visit.C for v in dual], got))
     return out
 
 
@@ -112,11 +116,11 @@ def _samples(optimum: Optimum, trial: Trial) -> list[Sample]:
 def stationary_at_optimum(case: Case) -> Judgement:
     """At the certified optimum the implementation's gradients agree with the exact multipliers, and add up to 0."""
     out = Judgement()
-    for optimum, trial in trials(case):
-        problem, batch = trial.problem, trial.batch
-        used: list[Vector] = [[v / trial.C for v in row] for row in optimum.duals]
+    for optimum, visit in visits(case):
+        problem, batch = visit.problem, visit.batch
+        used: list[Vector] = [[v / visit.C for v in row] for row in optimum.duals]
         slack = [[ZERO] * len(row) for row in used]
-        for s in _samples(optimum, trial):
+        for s in _samples(optimum, visit):
             out.judged += 1
             got = [g for g in s.got if isinstance(g, fmpq)]
             if len(got) < len(s.got) or s.allowed.excess(got) > 0:
@@ -125,6 +129,7 @@ def stationary_at_optimum(case: Case) -> Judgement:
                         batch,
                         f"{describe_set(s.allowed)}; the certificate has {show_row(s.dual)}",
                         show_row(s.got),
+                        kind_of(*s.got),
                         sample=s.index,
                         note=named(optimum),
                     )
@@ -134,11 +139,11 @@ def stationary_at_optimum(case: Case) -> Judgement:
                 used[s.index] = got
                 hull = s.allowed.hull()
                 slack[s.index] = [box + hi - lo for box, (lo, hi) in zip(s.allowed.box, hull, strict=True)]
-        total = [trial.C * v for v in problem.pull(used)]
+        total = [visit.C * v for v in problem.pull(used)]
         total = [
             v + (t if j < problem.ridged else ZERO) for j, (v, t) in enumerate(zip(total, optimum.theta, strict=True))
         ]
-        room = [trial.C * v for v in _pull_sizes(problem, slack)]
+        room = [visit.C * v for v in _pull_sizes(problem, slack)]
         for v, r in zip(total, room, strict=True):
             out.measure(abs(v), r, batch.format.ulp(fmpq(1)))
         if out.failure is None and any(abs(v) > r for v, r in zip(total, room, strict=True)):
@@ -147,13 +152,14 @@ def stationary_at_optimum(case: Case) -> Judgement:
                     batch,
                     f"Dθ + Aᵀα = 0 within {show_row(room)}",
                     show_row(total),
+                    "number",
                     note=named(optimum),
                 )
             )
     return out
 
 
-def _pull_sizes(problem: Problem, slack: list[Vector]) -> Vector:
+def _pull_sizes(problem: RidgeProblem, slack: list[Vector]) -> Vector:
     """Σ |x_i| slack_i."""
     out = [ZERO] * problem.size
     for lines, row in zip(problem.features, slack, strict=True):
@@ -172,8 +178,8 @@ def _pull_sizes(problem: Problem, slack: list[Vector]) -> Vector:
 def support_vectors(case: Case) -> Judgement:
     """The support vectors are exactly the samples with a non-zero gradient, or on the kink."""
     out = Judgement()
-    for optimum, trial in trials(case):
-        for s in _samples(optimum, trial):
+    for optimum, visit in visits(case):
+        for s in _samples(optimum, visit):
             steep = [t for t in s.moved.terms if t.slopes[0] > 0 or t.slopes[1] < 0]
             flat = all(t.flat for t in s.moved.terms)
             if (
@@ -188,9 +194,10 @@ def support_vectors(case: Case) -> Judgement:
                 words = ("no", "0.0 in every component") if flat else ("a", "a non-zero gradient")
                 out.fail(
                     Failure(
-                        trial.batch,
+                        visit.batch,
                         f"{words[1]}: sample {s.index} is {words[0]} support vector, its multiplier is {show_row(s.dual)}",
                         show_row(s.got),
+                        kind_of(*s.got),
                         sample=s.index,
                         note=named(optimum),
                     )
@@ -240,12 +247,13 @@ def fenchel_young(case: Case) -> Judgement:
                     f"ℓ + φ*(h) − z h = 0 within {to_float(allowed_gap):.3g}, for z = {show(t.z)}, h in "
                     f"[{show(ends[0])}, {show(ends[1])}]",
                     f"{show(gap)}, for ℓ = {show(got)}, h = {show(h)}",
+                    "number",
                     sample=i,
                 )
             )
     return out
 
 
-def _reach(t: Judged) -> fmpq:
+def _reach(t: JudgedTerm) -> fmpq:
     """A Lipschitz constant of φ* near the slopes seen: the margins there."""
     return abs(t.z) + max((abs(b) for b in t.phi.breaks), default=ZERO)

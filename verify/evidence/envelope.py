@@ -16,7 +16,7 @@ from hingeproof.frameworks import subject
 from hingeproof.frameworks.environment import present
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.plan.checks import implementations
-from hingeproof.properties.case import Array, Batch
+from hingeproof.properties.batch import Array, Batch
 from hingeproof.reference_impls.formats import FORMATS, exact, to_float
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Arithmetic

@@ -11,7 +11,7 @@ from flint import fmpq
 
 from hingeproof.evidence.points import Answers, points
 from hingeproof.evidence.witness import tensors
-from hingeproof.properties.case import Batch
+from hingeproof.properties.batch import Batch
 from hingeproof.reference_impls.formats import FORMATS, Format, exact, to_float
 from hingeproof.runs.records import Pair, Where
 

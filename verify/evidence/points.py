@@ -6,12 +6,13 @@ import random
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import numpy as np
 
-from hingeproof.properties.case import Batch, Case, OutOfContract, Unanswered, extended, gradient_rows
+from hingeproof.frameworks.implementation import Implementation
+from hingeproof.properties.batch import Batch, extended
+from hingeproof.properties.call import OutOfContract, Subject, Unanswered, call, gradient_rows
 from hingeproof.properties.strategies import Spec, foci_of
 from hingeproof.reference_impls.formats import FORMATS, Extended, to_float
 from hingeproof.reference_impls.losses import LOSSES, rational
@@ -55,13 +56,13 @@ def points(loss: str, dtype: str, fixed: dict[str, str]) -> Iterator[Batch]:
             yield batch.change(cotangent=np.ones_like(batch.cotangent))
 
 
-def answers(made: Any, implementation: Any, dtype: str, device: str, mode: str) -> Answers:
+def answers(made: Subject, implementation: Implementation, dtype: str, device: str, mode: str) -> Answers:
     """Ask a subject at all points. A call that is refused or leaves the contract is None."""
     values: list[list[str] | None] = []
     gradients: list[list[list[str]] | None] = []
     for batch in points(implementation.loss, dtype, dict(implementation.fixed)):
         try:
-            seen = Case(made, batch, implementation.contract).seen
+            seen = call(made, batch)
         except (Unanswered, OutOfContract):
             values.append(None)
             gradients.append(None)

@@ -16,8 +16,9 @@ from flint import fmpq
 from hingeproof.evidence import source
 from hingeproof.frameworks.environment import version
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.properties.case import Batch, Failure
+from hingeproof.properties.batch import Batch
 from hingeproof.properties.catalogue import LAWS
+from hingeproof.properties.judgement import Failure
 from hingeproof.properties.laws.reductions import reduced_interval
 from hingeproof.properties.laws.selection import predicted
 from hingeproof.reference_impls.formats import Extended, exact, to_float
@@ -55,7 +56,7 @@ def script(implementation: Implementation, failure: Failure, check: Check) -> st
         lines.append(f"cotangent = {source.array('numpy', source.upstream(implementation, failure), check.dtype)}")
     call = source.call(wanted, batch, failure.reduction, check)
     lines += ["try:", *_computed(implementation, failure, check, call, gradient), "except Exception as error:"]
-    raised = failure.observed.startswith("raised ")
+    raised = failure.kind == "raised" and check.law not in REFUSALS
     # where an answer is demanded, raising is the bug; where refusing is, it is the cure
     lines += ["    print(f'raised {type(error).__name__}: {error}')", f"    sys.exit({int(raised)})"]
     lines += ["print('got    ', got)", *_judged(implementation, failure, check, gradient, raised)]

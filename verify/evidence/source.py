@@ -6,8 +6,9 @@ import numpy as np
 
 from hingeproof.frameworks.binding import labelled
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Failure
+from hingeproof.properties.batch import Array, Batch
 from hingeproof.properties.catalogue import LAWS
+from hingeproof.properties.judgement import Failure
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.runs.records import Check
 

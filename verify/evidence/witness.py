@@ -9,7 +9,8 @@ import numpy as np
 
 from hingeproof.evidence import source
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.properties.case import Array, Batch, Failure
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.judgement import Failure
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.runs.records import Check, Tensor, Witness
 
@@ -66,6 +67,8 @@ def witness(implementation: Implementation, failure: Failure, check: Check) -> W
         expected=failure.expected + (f" ({failure.note})" if failure.note else ""),
         observed=failure.observed,
         repro=repro(implementation, failure, check),
+        kind=failure.kind,
+        error=failure.error,
     )
 
 

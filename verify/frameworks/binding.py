@@ -15,7 +15,8 @@ import numpy as np
 
 from hingeproof.frameworks import COMPILED
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.properties.case import Array, Batch
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.blame import boundary
 from hingeproof.reference_impls.formats import to_float
 
 
@@ -178,6 +179,12 @@ def function_of(implementation: Implementation) -> Any:
     return load(implementation.target)
 
 
+@boundary
+def asked(f: Callable[..., Any], *given: Any, **settings: Any) -> Any:
+    """What a function or constructor of the implementation answers: where it refuses its arguments, it is to blame."""
+    return f(*given, **settings)
+
+
 def bind(implementation: Implementation, batch: Batch, reduction: str, class_weight: Any = None) -> Call:
     """A function (inputs, targets, weight, class_weight) → loss, with everything that is not an array filled in.
 
@@ -188,9 +195,10 @@ def bind(implementation: Implementation, batch: Batch, reduction: str, class_wei
     names = {n: implementation.keywords.get(n, n) for n in ("weight", "class_weight")}
     modular = implementation.modular
     if implementation.style == "module_class":
-        subject = subject(**settings, **({} if class_weight is None else {names["class_weight"]: class_weight}))
+        subject = asked(subject, **settings, **({} if class_weight is None else {names["class_weight"]: class_weight}))
     fixed = {} if modular else settings
 
+    @boundary
     def call(inputs: Sequence[Any], targets: Any, weight: Any, class_weight: Any) -> Any:
         more = dict(fixed)
         if weight is not None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.properties.case import Array, Batch
-from hingeproof.properties.svm.optima import Data
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.svm.optima import RidgeArrays
 
 LBFGS_STEPS = 60
 Path = list[tuple[int, Array]]
@@ -29,7 +29,7 @@ def milestones(steps: int) -> set[int]:
 
 
 def descend(
-    make: Callable[..., Any], implementation: Implementation, batch: Batch, data: Data, steps: int, smooth: bool
+    make: Callable[..., Any], implementation: Implementation, batch: Batch, data: RidgeArrays, steps: int, smooth: bool
 ) -> Path:
     """θ along a training run: averaged sub-gradients with steps 2/(t + 2), or SciPy's L-BFGS where φ is smooth."""
     subject = make(implementation, "float64", "cpu", "eager")

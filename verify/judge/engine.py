@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any
 
 import hypothesis
 import numpy as np
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.evidence.points import Answers, answers
@@ -21,25 +18,29 @@ from hingeproof.evidence.witness import witness
 from hingeproof.frameworks import COMPILED, backend, subject
 from hingeproof.frameworks.implementation import REFERENCES, Implementation
 from hingeproof.frameworks.training import descend
-from hingeproof.judge.replay import batch_of, still_there
-from hingeproof.judge.tally import Tally
-from hingeproof.judge.verdict import Judged
-from hingeproof.ledger.deviations import applies, kind_of
+from hingeproof.judge.replay import batch_of, shown
+from hingeproof.judge.shrink import limits, smallest
+from hingeproof.judge.tally import LawTally
+from hingeproof.judge.verdict import Verdicts
+from hingeproof.ledger.deviations import applies
 from hingeproof.ledger.versions import within
 from hingeproof.plan.checks import implementations, lacking
 from hingeproof.plan.profiles import PROFILES
-from hingeproof.properties.case import Batch, Case, Failure, Judgement, OutOfContract, Unanswered
+from hingeproof.properties.batch import Batch
+from hingeproof.properties.call import OutOfContract, Subject, Unanswered
+from hingeproof.properties.case import Case, Pool
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.contract import Contract
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import Spec, foci_of
+from hingeproof.properties.svm.optima import RidgeProblem, Vector
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
-from hingeproof.runs.records import Check, Deviation, Plan, Record
+from hingeproof.runs.records import Check, Deviation, Plan, Record, Witness
 
-AboutToTry = Callable[[Any], None]
-_SHRINK_CALLS = 200
+AboutToTry = Callable[[Witness], None]
 _TOP_UPS = 2
 
 
@@ -48,7 +49,7 @@ def seed_of(text: str, seed: int) -> int:
     return zlib.crc32(f"{seed}|{text}".encode())
 
 
-def _optimum(problem: Any) -> Any:
+def _optimum(problem: RidgeProblem) -> tuple[Vector, list[Vector]]:
     """An exact optimum, from the SVM oracle: laws prove it themselves, and never import it."""
     from hingeproof.svm.for_laws import solve
 
@@ -96,20 +97,21 @@ class Pass:
             self.spec = replace(self.spec, sizes=(8,), widths=self.implementation.widths[-1:])
         self.foci = foci_of(loss, bounded=self.implementation.domain is not None)
         self.tallies = {
-            c.law: Tally(LAWS[c.law], deviations=tuple(d for d in plan.deviations if applies(d, c)))
+            c.law: LawTally(LAWS[c.law], deviations=tuple(d for d in plan.deviations if applies(d, c)))
             for c in checks
-            if self._lacking(LAWS[c.law]) is None
+            if self.lacking(LAWS[c.law]) is None
         }
-        self.pool: dict[str, Any] = {
-            "reference": lru_cache(maxsize=None)(self._reference),
-            "cross_entropy": self.backing.cross_entropy,
-            "optimum": _optimum,
+        sets = self.spec.parameter_sets
+        train = getattr(self.backing, "train", None) or partial(descend, self.backing.subject)
+        self.pool = Pool(
+            reference=lru_cache(maxsize=None)(self._reference),
+            cross_entropy=self.backing.cross_entropy,
+            optimum=_optimum,
             # the defaults, and another setting where it is no compilation of its own
-            "settings": (self.spec.parameter_sets * 2)[:2] if not self.spec.few else self.spec.parameter_sets[:1] * 2,
-            "train": getattr(self.backing, "train", None) or partial(descend, self.backing.subject),
-            "kept": {},  # what laws that are judged once share
-        }
-        self.verdicts = Judged(self.implementation, plan.seed, self.tallies, self._thin, self._replay)
+            settings=sets[:1] * 2 if self.spec.few else (sets * 2)[:2],
+            train=partial(train, self.implementation),
+        )
+        self.verdicts = Verdicts(self.implementation, plan.seed, self.tallies, self._thin, self.replay)
 
     def _not_varied(self) -> set[str]:
         """A compiled module with a class weight would be another module, and compilation, for each batch."""
@@ -119,17 +121,18 @@ class Pass:
         """A weight that the mean divides by leaves one sample's mean as it is: the law `weight` brings its own."""
         return {"weight"} if self.implementation.mean_over == "weights" else set()
 
-    def _lacking(self, law: Law) -> str | None:
+    def lacking(self, law: Law) -> str | None:
         """What the law needs and this pass does not have."""
         if law.group == "svm" and self.implementation.scale != "1":
             return f"it computes {self.implementation.scale} times the loss: the certified optima are the loss's own"
         fixed = self._not_varied() & set(law.needs)
         return "not varied here: each value would be a compilation" if fixed else lacking(self.implementation, law)
 
-    def _reference(self, loss: str) -> Any:
+    def _reference(self, loss: str) -> Subject:
         own = self.implementation.framework
         implementation = IMPLEMENTATIONS[f"{own if own in REFERENCES else 'numpy'}.{loss}"]
-        return subject(implementation, self.first.dtype, self.first.device, "eager")
+        made: Subject = subject(implementation, self.first.dtype, self.first.device, "eager")
+        return made
 
     @property
     def plain(self) -> Batch:
@@ -144,13 +147,13 @@ class Pass:
     def run(self) -> Iterator[Record]:
         started = time.perf_counter()
         for check in self.checks:
-            why = self._lacking(LAWS[check.law])
+            why = self.lacking(LAWS[check.law])
             if why is not None:
-                yield self.verdicts.record(check, verdict="unsupported", reason=why)
+                yield self.verdicts.record(check, "unsupported", why)
         judged = [c for c in self.checks if c.law in self.tallies]
         if not judged:
             return
-        refusal = self._refusal()
+        refusal = self.refusal()
         if refusal is None:
             self._judge_once()
             self._judge_examples()
@@ -166,12 +169,12 @@ class Pass:
 
     # -- whether it can be called at all ---------------------------------------------------------------------------
 
-    def _refusal(self) -> str | Unanswered | None:
+    def refusal(self) -> str | Unanswered | None:
         """Why this device, mode or dtype cannot run (text: unsupported), or how a plain eager call failed."""
         if self.first.device not in self.backing.devices():
             return f"{self.implementation.framework} finds no {self.first.device} device: see hingeproof doctor"
         try:
-            self.subject = subject(self.implementation, self.first.dtype, self.first.device, self.first.mode)
+            self.subject: Subject = subject(self.implementation, self.first.dtype, self.first.device, self.first.mode)
             self._announce(self.plain)
             self._case(self.plain).seen  # noqa: B018  (the call is made here)
         except Unanswered as error:
@@ -183,13 +186,13 @@ class Pass:
 
     def _announce(self, batch: Batch) -> None:
         """Journal what is about to be tried: it is the witness, should the call never return."""
-        silence = Failure(batch, "an answer", "none: the call did not return")
+        silence = Failure(batch, "an answer", "none: the call did not return", "silent")
         self.about_to_try(witness(self.implementation, silence, self.first))
 
     # -- examples --------------------------------------------------------------------------------------------------
 
     def _case(self, batch: Batch) -> Case:
-        return Case(self.subject, batch, self.contract, dict(self.pool))
+        return Case(self.subject, batch, self.contract, self.pool)
 
     def _judge_once(self) -> None:
         for tally in self.tallies.values():
@@ -217,13 +220,13 @@ class Pass:
             judgement.leave_out("the call is not answered: see answers")
             return judgement
 
-    def _replay(self, entry: Deviation, law: Law) -> tuple[Failure | None, str]:
-        """Ask the witness of an entry of the ledger again: the failure it shows, or what was seen instead."""
+    def replay(self, entry: Deviation, law: Law) -> Failure | str:
+        """Ask the witness of an entry of the ledger again: the failure that it shows, or why there is none."""
         batch = self.plain if law.once else batch_of(entry, self.spec)
         self._announce(batch)
-        return still_there(entry, law, self._case(batch))
+        return shown(law, self._case(batch))
 
-    def _thin(self, tally: Tally) -> list[str]:
+    def _thin(self, tally: LawTally) -> list[str]:
         return tally.thin(self.foci, self.profile.thin, self.contract)
 
     def _judge_examples(self) -> None:
@@ -236,7 +239,7 @@ class Pass:
                     self._examples(focus, wanted, extra)
             laws = [t for t in laws if self._thin(t) and t.total.failure is None]
 
-    def _examples(self, focus: str, laws: Sequence[Tally], extra: int) -> None:
+    def _examples(self, focus: str, laws: Sequence[LawTally], extra: int) -> None:
         count = 0
         due = dict.fromkeys((t.law.name for t in laws), 0)  # the example from which a law that pays for calls is due
 
@@ -257,63 +260,36 @@ class Pass:
 
     def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int, extra: int) -> None:
         given = hypothesis.given(self.spec.batches(focus))(body)
-        limits = settings(
-            max_examples=examples,
-            database=None,
-            deadline=None,
-            phases=(Phase.generate,),
-            suppress_health_check=list(HealthCheck),
-        )
-        hypothesis.seed(seed_of(f"{focus}+{extra}" if extra else focus, self.seed))(limits(given))()
+        seeded = hypothesis.seed(seed_of(f"{focus}+{extra}" if extra else focus, self.seed))
+        seeded(limits(examples, Phase.generate)(given))()
 
     # -- shrinking -------------------------------------------------------------------------------------------------
 
     def _shrink(self) -> None:
-        """Make each failure's batch as small and simple as can be, each law alone."""
+        """Make each failure's batch small, each law alone."""
+        if self.compiled:  # another shape would be another compilation
+            return
         for tally in self.tallies.values():
             if tally.total.failure is not None and not tally.law.once and tally.failed_on:
                 tally.total.failure = self._smaller(tally.law, tally.total.failure, tally.failed_on)
 
     def _smaller(self, law: Law, failure: Failure, focus: str) -> Failure:
-        best = failure
-        calls = 0
+        widths = tuple(w for w in (2, 3, 4) if w >= min(self.implementation.widths))
+        small = replace(self.spec, sizes=(1, 2, 8), widths=widths)
+        return smallest(
+            failure, partial(self._failure, law), small.batches(focus),
+            examples=self.profile.examples * 4, seed=seed_of(focus, self.seed),
+        )  # fmt: skip
 
-        def fails(batch: Batch) -> bool:
-            nonlocal calls, best
-            calls += 1
-            if calls > _SHRINK_CALLS:
-                return False
-            self._announce(batch)
-            try:
-                found = law.judge(self._case(batch)).failure
-            except OutOfContract:
-                found = None
-            except Unanswered as error:
-                found = error.judgement.failure if law.name == "answers" else None
-            if found is not None and found.batch.size <= best.batch.size and same_kind(found):
-                best = replace(found, asked=batch)
-            return found is not None and same_kind(found)
-
-        def same_kind(found: Failure) -> bool:
-            return kind_of(found.observed) == kind_of(failure.observed)
-
-        limits = settings(
-            max_examples=self.profile.examples * 4,
-            database=None,
-            deadline=None,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        )
-        if failure.sample is not None and failure.batch.size > 1 and not self.compiled:
-            fails(failure.batch.take([failure.sample]))
-        if not self.compiled:  # another shape would be another compilation
-            widths = tuple(w for w in (2, 3, 4) if w >= min(self.implementation.widths))
-            small = replace(self.spec, sizes=(1, 2, 8), widths=widths)
-            with contextlib.suppress(hypothesis.errors.NoSuchExample, hypothesis.errors.FlakyFailure):
-                # without a smaller one the first failure stands; a shrink that ran out of calls looks flaky
-                source = random.Random(seed_of(focus, self.seed))
-                hypothesis.find(small.batches(focus), fails, settings=limits, random=source)
-        return best
+    def _failure(self, law: Law, batch: Batch) -> Failure | None:
+        """How the law fails on a batch; a call that is not answered is a failure of the law `answers` alone."""
+        self._announce(batch)
+        try:
+            return law.judge(self._case(batch)).failure
+        except OutOfContract:
+            return None
+        except Unanswered as error:
+            return error.judgement.failure if law.name == "answers" else None
 
 
 def run_pass(
@@ -331,3 +307,15 @@ def run_pass(
         answered: is given what the implementation answers at the points that all of them are asked.
     """
     yield from Pass(checks, plan, about_to_try, implementation, answered).run()
+
+
+def replayed(entry: Deviation, plan: Plan) -> Failure | str:
+    """What the witness of an entry shows in the installed releases, or why it shows nothing."""
+    law = LAWS[entry.law]
+    one = Pass([Check(*entry.check.split("|"))], plan, lambda tried: None)
+    if (why := one.lacking(law)) is not None:
+        return why
+    refusal = one.refusal()
+    if isinstance(refusal, Unanswered):
+        return refusal.failure
+    return one.replay(entry, law) if refusal is None else refusal

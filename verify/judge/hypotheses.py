@@ -19,7 +19,8 @@ from hingeproof.frameworks.implementation import Implementation
 from hingeproof.plan.checks import user_implementation
 from hingeproof.plan.contract_keys import LABELS, applied
 from hingeproof.plan.preflight import Question, described, reduction
-from hingeproof.properties.case import Batch, Case, Unanswered, show
+from hingeproof.properties.batch import Batch, extended, show
+from hingeproof.properties.call import Subject, Unanswered, call
 from hingeproof.reference_impls.formats import Extended, to_float
 from hingeproof.reference_impls.losses import Loss
 
@@ -87,8 +88,8 @@ def scaled(implementation: Implementation) -> Iterator[Implementation]:
 
 def _ratio(implementation: Implementation) -> Fraction | None:
     try:
-        for case in cases(implementation, ("inside",)):
-            for e, v in zip(case.batch.evaluations, case.values, strict=True):
+        for made, batch in batches(implementation, ("inside",)):
+            for e, v in zip(batch.evaluations, extended(call(made, batch).value), strict=True):
                 if isinstance(v, fmpq) and isinstance(e.value, fmpq) and e.value > 0:
                     return Fraction(to_float(v / e.value)).limit_denominator(64)
     except Exception:  # a wrong hypothesis: `agreement` says so
@@ -96,24 +97,24 @@ def _ratio(implementation: Implementation) -> Fraction | None:
     return None
 
 
-def cases(implementation: Implementation, foci: Sequence[str]) -> Iterator[Case]:
+def batches(implementation: Implementation, foci: Sequence[str]) -> Iterator[tuple[Subject, Batch]]:
     made = subject(implementation, DTYPE, "cpu", "eager")
     for batch in points(implementation.loss, DTYPE, dict(implementation.fixed)):
         if batch.focus in foci:
-            yield Case(made, batch.change(scale=implementation.scale), implementation.contract)
+            yield made, batch.change(scale=implementation.scale)
 
 
 def agreement(implementation: Implementation) -> tuple[int, Counterexample | None]:
     """How many samples agree with the oracle's interval before the first that does not, and that one."""
     agreed = 0
     try:
-        for case in cases(implementation, FOCI):
-            values = case.values
-            for i, (interval, got) in enumerate(zip(case.batch.intervals, values, strict=True)):
+        for made, batch in batches(implementation, FOCI):
+            values = extended(call(made, batch).value)
+            for i, (interval, got) in enumerate(zip(batch.intervals, values, strict=True)):
                 if interval is None or not isinstance(interval.center, fmpq):
                     continue
                 if not interval.allows(got):
-                    return agreed, _counterexample(implementation, case.batch, i, interval.center, got)
+                    return agreed, _counterexample(implementation, batch, i, interval.center, got)
                 agreed += 1
     except Unanswered:
         return 0, None

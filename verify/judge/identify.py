@@ -20,11 +20,12 @@ from hingeproof.errors import UsageError
 from hingeproof.frameworks import LATTICE, MODES
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.judge.engine import run_pass
-from hingeproof.judge.hypotheses import DTYPE, BlackBox, Counterexample, agreement, cases, hypotheses, scaled
+from hingeproof.judge.hypotheses import DTYPE, BlackBox, Counterexample, agreement, batches, hypotheses, scaled
 from hingeproof.plan.contract_keys import LABELS
 from hingeproof.plan.live import checks_of
 from hingeproof.plan.preflight import load
-from hingeproof.properties.case import Unanswered, extended
+from hingeproof.properties.batch import extended
+from hingeproof.properties.call import Unanswered, call
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan
@@ -122,15 +123,15 @@ def _mean(implementation: Implementation) -> str:
     """What the mean divides by, tried on a batch of which half is violated."""
     if "mean" not in implementation.reductions:
         return ""
-    for case in cases(implementation, ("inside", "past", "kink")):
-        batch = case.batch.change(weight=None)
+    for made, weighted in batches(implementation, ("inside", "past", "kink")):
+        batch = weighted.change(weight=None)
         exact = [e.value for e in batch.evaluations]
         if not all(isinstance(v, fmpq) for v in exact):
             continue
         total, violated = sum(exact, fmpq(0)), sum(v != 0 for v in exact)
         if violated in (0, batch.size):
             continue
-        (got,) = extended(case.call(batch, "mean", gradients=False).value)
+        (got,) = extended(call(made, batch, "mean", gradients=False).value)
         if not isinstance(got, fmpq):
             return "not finite on a batch with samples past the margin"
         width = batch.inputs[0].shape[-1] if batch.inputs[0].ndim > 1 else 1
@@ -166,11 +167,11 @@ def _remarks(implementation: Implementation) -> list[str]:
     """The usual mistakes that its behaviour invites."""
     out = []
     if implementation.family.margins.targets == "sign" and implementation.labels == "ours":
-        for case in itertools.islice(cases(implementation, ("inside",)), 1):
-            assert case.batch.targets is not None
-            zero = case.batch.change(targets=case.batch.targets * 0, as_given=True)
+        for made, batch in itertools.islice(batches(implementation, ("inside",)), 1):
+            assert batch.targets is not None
+            zero = batch.change(targets=batch.targets * 0, as_given=True)
             try:
-                got = case.call(zero)
+                got = call(made, zero)
             except Unanswered:
                 continue
             first = float(got.value.ravel()[0])

@@ -1,12 +1,14 @@
-"""Is a known deviation still there? Its witness is asked again, and the verdict is `known` or `stale`."""
+"""The witness of a known deviation, asked again."""
 
 from __future__ import annotations
 
 from flint import fmpq
 
 from hingeproof.evidence.witness import untensor
-from hingeproof.ledger.deviations import kind_of
-from hingeproof.properties.case import Batch, Case, Failure, OutOfContract, Unanswered
+from hingeproof.properties.batch import Batch
+from hingeproof.properties.call import OutOfContract, Unanswered
+from hingeproof.properties.case import Case
+from hingeproof.properties.judgement import Failure
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import NUMPY_DTYPES, Spec
 from hingeproof.reference_impls.formats import exact
@@ -33,15 +35,12 @@ def batch_of(entry: Deviation, spec: Spec) -> Batch:
     )  # fmt: skip
 
 
-def still_there(entry: Deviation, law: Law, case: Case) -> tuple[Failure | None, str]:
-    """The failure that the witness shows, if it is of the entry's class; else None, and what was seen instead."""
+def shown(law: Law, case: Case) -> Failure | str:
+    """The failure that a witness shows, of whatever kind, or why there is none."""
     try:
         failure = law.judge(case).failure
     except OutOfContract as error:
-        return None, str(error)
+        return str(error)
     except Unanswered as error:
         failure = error.judgement.failure
-    if failure is None:
-        return None, "the witness breaks the law no longer"
-    kind = kind_of(failure.observed)
-    return (failure, "") if kind == entry.kind else (None, f"the witness shows {kind} now: {failure.observed}")
+    return "the witness breaks the law no longer" if failure is None else failure

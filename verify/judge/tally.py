@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hingeproof.ledger.deviations import kind_of
-from hingeproof.properties.case import Batch, Failure, Judgement
+from hingeproof.properties.batch import Batch
 from hingeproof.properties.contract import Contract
+from hingeproof.properties.failure_kinds import same_kind
+from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import strata
 from hingeproof.runs.records import Deviation
 
 
 @dataclass
-class Tally:
+class LawTally:
     """What one law has seen in this pass."""
 
     law: Law
@@ -24,14 +25,12 @@ class Tally:
     examples: int = 0
     failed_on: str = ""
     deviations: tuple[Deviation, ...] = ()
-    known: dict[str, Failure] = field(
-        default_factory=dict
-    )  # by entry; the search for failures of other classes goes on
+    # by entry; the search for failures of other kinds goes on
+    known: dict[str, Failure] = field(default_factory=dict)
 
     def entry(self, failure: Failure) -> Deviation | None:
-        """The entry of the ledger that knows this class of failure."""
-        kind = kind_of(failure.observed)
-        return next((d for d in self.deviations if d.kind == kind), None)
+        """The entry of the ledger that knows this kind of failure."""
+        return next((d for d in self.deviations if same_kind(d, failure)), None)
 
     def add(self, seen: Judgement, batch: Batch) -> None:
         total = self.total

@@ -17,13 +17,14 @@ import msgspec
 
 from hingeproof.errors import UsageError, among
 from hingeproof.ledger.versions import within
+from hingeproof.properties.failure_kinds import KINDS, Kinded, in_words, same_kind
 from hingeproof.runs.records import Check, Deviation, Record
 
 OWN = Path("hingeproof-deviations.toml")
 REVIEW = datetime.timedelta(days=182)
 
 
-class _Ledger(msgspec.Struct, forbid_unknown_fields=True):
+class Ledger(msgspec.Struct, forbid_unknown_fields=True):
     deviation: list[Deviation] = []
 
 
@@ -52,10 +53,22 @@ def ledger(own: str | None) -> tuple[Deviation, ...]:
 
 
 def read(path: Path) -> tuple[Deviation, ...]:
-    """Return the entries of one file. Raises: UsageError."""
+    """Return the entries of one file. Raises: UsageError, for the kinds of an older hingeproof too."""
+    entries = decoded(path)
+    for entry in entries:
+        if entry.kind not in KINDS or (entry.kind == "raised") != bool(entry.error):
+            raise UsageError(
+                f"{path}, entry {entry.id!r}: no kind is {in_words(entry)!r}: if an older hingeproof wrote it, "
+                f"run hingeproof deviations migrate --ledger {path}; kinds are {', '.join(KINDS)}"
+            )
+    return entries
+
+
+def decoded(path: Path) -> tuple[Deviation, ...]:
+    """Return the entries of one file, whatever their kinds. Raises: UsageError."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        return tuple(msgspec.convert(data, _Ledger).deviation)
+        return tuple(msgspec.convert(data, Ledger).deviation)
     except FileNotFoundError:
         raise UsageError(f"--ledger {path} does not exist") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -89,17 +102,6 @@ def applies(entry: Deviation, check: Check) -> bool:
     )
 
 
-def kind_of(observed: str) -> str:
-    """Return the class of a failure: what kind of wrong answer it is, whatever the digits."""
-    if observed.startswith("raised "):
-        return " ".join(observed.split(":")[0].split()[:2])
-    if "result of shape" in observed:
-        return "shape"
-    if "nan" in observed:
-        return "nan"
-    return "infinity" if "inf" in observed else "number"
-
-
 def overdue(entries: Iterable[Deviation], today: datetime.date) -> list[Deviation]:
     """Return the entries that should have been looked at again by now."""
     return [e for e in entries if e.review_by < today]
@@ -114,17 +116,17 @@ def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, toda
     from hingeproof.frameworks.environment import version
 
     assert wanted.witness is not None
-    kind = kind_of(wanted.witness.observed)
+    assert wanted.witness.kind is not None
     alike = [
         r for r in records
         if (r.law, r.implementation, r.loss, r.verdict) == (wanted.law, wanted.implementation, wanted.loss, "fail")
-        and r.witness is not None and kind_of(r.witness.observed) == kind
+        and r.witness is not None and same_kind(r.witness, wanted.witness)
     ]  # fmt: skip
     known = IMPLEMENTATIONS.get(wanted.implementation)
     package = {"paddle": "paddlepaddle", "tensorflow": "tensorflow-cpu"}.get(wanted.framework, wanted.framework)
     versions = known.versions if known is not None and known.versions else f"{package}=={version(package)}"
     return Deviation(
-        id=f"{wanted.implementation}/{wanted.law}/{kind.replace(' ', '-')}",
+        id=named(wanted, wanted.witness),
         implementation=wanted.implementation,
         law=wanted.law,
         loss=wanted.loss,
@@ -132,7 +134,8 @@ def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, toda
         modes=_distinct(r.mode for r in alike),
         devices=_distinct(r.device for r in alike),
         versions=versions,
-        kind=kind,
+        kind=wanted.witness.kind,
+        error=wanted.witness.error,
         check=wanted.check,
         observed=_short(wanted.witness.observed),
         allowed=_short(wanted.witness.expected),
@@ -143,6 +146,11 @@ def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, toda
         witness=wanted.witness.asked or wanted.witness.inputs,
         parameters={k: v for k, v in wanted.witness.parameters.items() if k not in ("reduction", "sample")},
     )
+
+
+def named(where: Record | Deviation, kind: Kinded) -> str:
+    """Return the id of an entry, unless somebody gave it another."""
+    return f"{where.implementation}/{where.law}/{in_words(kind).replace(' ', '-')}"
 
 
 def _short(text: str) -> str:
@@ -158,7 +166,7 @@ def as_toml(entry: Deviation) -> str:
     lines = ["[[deviation]]"]
     for name in entry.__struct_fields__:
         value = getattr(entry, name)
-        if name in ("witness", "parameters"):
+        if name in ("witness", "parameters") or (name == "error" and not value):
             continue
         shown = str(value) if isinstance(value, datetime.date) else json.dumps(value, ensure_ascii=False)
         lines.append(f"{name} = {shown}")
@@ -183,6 +191,8 @@ def add(run: Path, check: str, *, link: str, why: str, own: str | None, today: d
     record = the_one(records, check)
     if record.verdict != "fail" or record.witness is None:
         raise UsageError(f"{record.check} is {record.verdict}: only a failing verdict can be recorded")
+    if record.witness.kind is None:
+        raise UsageError(f"{run} was written by an older hingeproof, which noted no kinds of failures: verify again")
     path = Path(own) if own is not None else OWN
     entry = made(records, record, link=link, why=why, today=today)
     before = read(path) if path.exists() else ()

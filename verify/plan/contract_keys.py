@@ -8,7 +8,7 @@ from typing import Any
 
 from hingeproof.errors import UsageError, nearest
 from hingeproof.frameworks.implementation import DTYPES, Implementation
-from hingeproof.properties.case import rational_function
+from hingeproof.properties.batch import rational_function
 from hingeproof.properties.contract import REFERENCE_POLICY, Contract
 from hingeproof.reference_impls.losses import Loss
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from hingeproof.properties.failure_kinds import Kind
 from hingeproof.runs.figures import Training
 
 SCHEMA_VERSION = 1
@@ -48,6 +49,7 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The smallest input found on which a law fails, with what the law allows and what was seen.
 
     `script` imports the framework alone and exits 1 while the failure is there: `hingeproof repro` runs and writes it.
+    kind: what kind of wrong answer it is, None in runs of an older hingeproof. error: the exception's class, if raised.
     """
 
     inputs: dict[str, Tensor]
@@ -57,6 +59,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     repro: str
     reproduced: bool | None = None
     script: str = ""
+    kind: Kind | None = None
+    error: str = ""
     asked: dict[str, Tensor] = {}  # the batch that the law was asked about, where `inputs` is one it made from that
 
 
@@ -130,7 +134,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A known deviation: one law of one implementation. `check` is where its witness is replayed.
 
-    kind: the class of the wrong answer (`nan`, `infinity`, `number`, `shape`, `raised …`); another one fails.
+    kind, error: the kind of the wrong answer, and for `raised` the exception's class; another one fails. Any text is
+    decoded, so that plans of older runs are; what may stand in a ledger is checked where one is read.
     """
 
     id: str
@@ -142,6 +147,7 @@ class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     devices: tuple[str, ...] = ("cpu",)
     versions: str
     kind: str
+    error: str = ""
     check: str
     observed: str
     allowed: str

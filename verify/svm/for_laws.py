@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.svm.optima import Problem, Vector
+from hingeproof.properties.svm.optima import RidgeProblem, Vector
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.phi import Phi
 from hingeproof.svm.problem import Model
@@ -63,7 +63,7 @@ def ramps(phi: Phi) -> Ramps:
     return Ramps(tuple(arms), cap, kappa)
 
 
-def model(problem: Problem) -> tuple[Model, list[tuple[int, int, int]]]:
+def model(problem: RidgeProblem) -> tuple[Model, list[tuple[int, int, int]]]:
     """The common form, and (sample, term, sign) of each row."""
     loss = problem.loss
     rows, offsets, names = [], [], []
@@ -99,7 +99,7 @@ class NotFoundError(ArithmeticError):
     """The oracle left a problem of its own uncertified."""
 
 
-def solve(problem: Problem) -> tuple[Vector, list[Vector]]:
+def solve(problem: RidgeProblem) -> tuple[Vector, list[Vector]]:
     """θ and the slope of each margin at an exact optimum. Raises: NotFoundError."""
     form, names = model(problem)
     slopes = [[ZERO] * len(terms) for terms in problem.terms([ZERO] * problem.size)]

@@ -14,8 +14,9 @@ import numpy as np
 from hingeproof.frameworks.binding import SubjectBase, arrays, bind, setting
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.training import LBFGS_STEPS, descend, milestones, reduction_of
-from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
-from hingeproof.properties.svm.optima import Data
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.call import LABEL_DTYPES, Output
+from hingeproof.properties.svm.optima import RidgeArrays
 
 enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # before JAX 0.8
 _PASSES_KEPT = 24
@@ -139,7 +140,7 @@ def cross_entropy(scores: Array) -> list[tuple[float, float]]:
 
 
 def train(
-    implementation: Implementation, batch: Batch, data: Data, steps: int, smooth: bool
+    implementation: Implementation, batch: Batch, data: RidgeArrays, steps: int, smooth: bool
 ) -> list[tuple[int, Array]]:
     """θ along a training run: averaged optax.sgd with steps 2/(t + 2), or optax.lbfgs where the loss is smooth."""
     try:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.frameworks.binding import SubjectBase, argument_names, bind, labelled, load, parameters, written
+from hingeproof.frameworks.binding import SubjectBase, argument_names, asked, bind, labelled, load, parameters, written
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.blame import boundary
+from hingeproof.properties.call import LABEL_DTYPES, Output
 
 
 def flushes(mode: str, dtype: str) -> bool:
@@ -36,7 +38,7 @@ class NumpySubject(SubjectBase):
             warnings.simplefilter("ignore", RuntimeWarning)
             got = call(given.inputs, given.targets, given.weight, given.class_weight)
             grads = None if cotangent is None else self._gradients(batch, reduction, cotangent)
-        value = np.asarray(got)
+        value = _array(got)
         dtype = "" if isinstance(got, float | int) and not isinstance(got, np.generic) else str(value.dtype)
         return Output(value=value, dtype=dtype, gradients=grads)
 
@@ -55,11 +57,16 @@ class NumpySubject(SubjectBase):
             f = written(gradient, self.implementation.imports, argument_names(self.implementation))
         else:
             f = load(gradient)
-        got = f(*batch.inputs, *targets, cotangent=cotangent, **settings)
-        return tuple(np.asarray(g) for g in (got if isinstance(got, tuple) else (got,)))
+        got = asked(f, *batch.inputs, *targets, cotangent=cotangent, **settings)
+        return tuple(_array(g) for g in (got if isinstance(got, tuple) else (got,)))
 
     def array(self, x: Array) -> Array:
         return x
+
+
+@boundary
+def _array(answer: Any) -> Array:
+    return np.asarray(answer)
 
 
 def subject(implementation: Implementation, dtype: str, device: str, mode: str) -> NumpySubject:

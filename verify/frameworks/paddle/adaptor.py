@@ -10,7 +10,8 @@ import paddle
 from hingeproof.frameworks.binding import SubjectBase, bind
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.numpy.adaptor import cross_entropy as cross_entropy
-from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.call import LABEL_DTYPES, Output
 
 
 def flushes(mode: str, dtype: str) -> bool:

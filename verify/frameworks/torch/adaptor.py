@@ -14,8 +14,9 @@ from torch.utils.checkpoint import checkpoint
 from hingeproof.frameworks.binding import SubjectBase, arrays, bind, setting
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.training import LBFGS_STEPS, milestones, reduction_of
-from hingeproof.properties.case import LABEL_DTYPES, Array, Batch, Output
-from hingeproof.properties.svm.optima import Data
+from hingeproof.properties.batch import Array, Batch
+from hingeproof.properties.call import LABEL_DTYPES, Output
+from hingeproof.properties.svm.optima import RidgeArrays
 
 BACKENDS = {"compile": "aot_eager", "inductor": "inductor"}
 
@@ -171,7 +172,7 @@ def cross_entropy(scores: Array) -> list[tuple[float, float]]:
 
 
 def train(
-    implementation: Implementation, batch: Batch, data: Data, steps: int, smooth: bool
+    implementation: Implementation, batch: Batch, data: RidgeArrays, steps: int, smooth: bool
 ) -> list[tuple[int, Array]]:
     """θ along a training run: averaged SGD with steps 2/(t + 2), or L-BFGS where the loss is smooth."""
     reduction = reduction_of(implementation)

@@ -13,20 +13,24 @@ from functools import cached_property
 import numpy as np
 from flint import fmpq
 
-from hingeproof.properties.case import ZERO, Batch, Case, Failure, Judgement, Output, extended, gradient_rows, show
-from hingeproof.properties.svm.optima import BLOCK, Optimum, Problem, Vector, objective, optima
+from hingeproof.properties.batch import ZERO, Batch, extended, show
+from hingeproof.properties.call import Output, gradient_rows
+from hingeproof.properties.case import Case
+from hingeproof.properties.failure_kinds import kind_of
+from hingeproof.properties.judgement import Failure, Judgement
+from hingeproof.properties.svm.optima import BLOCK, Optimum, RidgeProblem, Vector, objective, optima
 from hingeproof.reference_impls.formats import Extended, to_float
-from hingeproof.reference_impls.oracle import Evaluation, Judged, evaluate
+from hingeproof.reference_impls.oracle import Evaluation, JudgedTerm, evaluate
 
 ROCKAFELLAR = "Rockafellar 1970, Theorem 27.4; certificates as in docs/svm-certificate.md"
 
 
 @dataclass
-class Trial:
+class Visit:
     """An implementation called at the rounded scores of a point θ of a problem."""
 
     case: Case
-    problem: Problem
+    problem: RidgeProblem
     theta: Sequence[fmpq]
 
     @property
@@ -103,7 +107,7 @@ class Trial:
 
 
 def _hull(a: Evaluation, b: Evaluation) -> Evaluation:
-    def both(s: Judged, t: Judged) -> Judged:
+    def both(s: JudgedTerm, t: JudgedTerm) -> JudgedTerm:
         low, high = min(s.z, t.z) - t.error, max(s.z, t.z) + t.error
         if low == high:
             return t
@@ -117,30 +121,30 @@ def _hull(a: Evaluation, b: Evaluation) -> Evaluation:
     return replace(b, terms=tuple(both(s, t) for s, t in zip(a.terms, b.terms, strict=True)))
 
 
-def trials(case: Case) -> list[tuple[Optimum, Trial]]:
+def visits(case: Case) -> list[tuple[Optimum, Visit]]:
     """The implementation at each certified optimum of its loss; called once a pass, whichever law asks first."""
-    kept = case.pool.get("kept", {})
-    if "trials" not in kept:
-        found = optima(case.loss, case.pool["settings"], case.pool["optimum"])
-        kept["trials"] = [(o, Trial(case, o.problem, o.theta)) for o in found]
-    return kept["trials"]  # type: ignore[no-any-return]
+    pool = case.pool
+    if not pool.visits:
+        pool.visits = [(o, Visit(case, o.problem, o.theta)) for o in optima(case.loss, pool.settings, pool.optimum)]
+    return pool.visits
 
 
 def named(optimum: Optimum) -> str:
     return f"the {optimum.problem.kind} problem of {optimum.problem.loss.name}, n = {len(optimum.problem.targets)}"
 
 
-def not_below(out: Judgement, optimum: Optimum, trial: Trial, note: str) -> None:
+def not_below(out: Judgement, optimum: Optimum, visit: Visit, note: str) -> None:
     """Judge that the implementation's objective at a point is not below the certified optimum."""
-    if trial.answers is None:
+    if visit.answers is None:
         out.leave_out("no bound of the values")
         return
-    low, center, _ = trial.answers
-    here = objective(trial.problem, trial.theta)
+    low, center, _ = visit.answers
+    here = objective(visit.problem, visit.theta)
     slack = (center - low) + max(here - center, ZERO)
-    out.judged += trial.batch.size
-    got, least = trial.objective, optimum.objective - slack
-    out.measure(None if got is None else max(optimum.objective - got, ZERO), slack, trial.batch.format.ulp(center))
+    out.judged += visit.batch.size
+    got, least = visit.objective, optimum.objective - slack
+    out.measure(None if got is None else max(optimum.objective - got, ZERO), slack, visit.batch.format.ulp(center))
     if got is None or got < least:
         wanted = f"an objective of at least {show(least)}, the certified optimum less rounding"
-        out.fail(Failure(trial.batch, wanted, "not finite" if got is None else show(got), note=note))
+        observed = "not finite" if got is None else show(got)
+        out.fail(Failure(visit.batch, wanted, observed, kind_of(*visit.values), note=note))
