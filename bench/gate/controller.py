@@ -11,9 +11,8 @@ import msgspec
 
 from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.gate.side import Side, told
-from hingeproof.bench.timing import asked
+from hingeproof.bench.timing import asked, surroundings
 from hingeproof.bench.timing.case import cases, chosen
-from hingeproof.bench.timing.measure import memory_of
 from hingeproof.bench.timing.session import Session
 from hingeproof.bench.timing.show import columns
 from hingeproof.errors import UsageError
@@ -79,7 +78,7 @@ def execute(
     sides = {"base": found, "head": found if head.place == base.place else told(head)}
     info = msgspec.structs.replace(session.begin(plan, sys.argv[1:], kind="gate"), sides=sides)
     session.write_info(info)
-    large = {s.case.id: s.too_large(memory_of(s.case.device)) for s in todo}
+    large = {s.case.id: s.too_large(surroundings.memory(s.case.device)) for s in todo}
     fits = [s for s in todo if not large[s.case.id]]
     gate = Gate(base, head, limits, seed=plan.seed)
     if counted:

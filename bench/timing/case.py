@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hingeproof.bench.timing.data import always_costly, domain_of
 from hingeproof.bench.timing.work import peak_bytes
 from hingeproof.errors import UsageError
+from hingeproof.frameworks import COMPILED, FRAMEWORKS
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.plan.checks import implementations, missing_packages
 from hingeproof.reference_impls.losses import LOSSES
@@ -18,13 +19,7 @@ from hingeproof.runs.timings import BenchPlan, Case
 PHASES = ("forward", "backward", "both", "compile")
 CACHES = ("warm", "cold")
 LAYOUTS = ("contiguous", "strided", "transposed")
-MODES = {
-    "numpy": ("eager",), "torch": ("eager", "inductor"), "jax": ("eager", "jit"), "mlx": ("eager", "compile"),
-    "tensorflow": ("eager", "compile"), "paddle": ("eager",),
-}  # fmt: skip
-COMPILED = ("inductor", "jit", "compile")
-STRIDED = ("numpy", "torch")  # the others copy what they are given into arrays of their own
-ONE_THREAD = ("numpy", "mlx")  # whatever --threads says
+MODES = {f.name: f.timed for f in FRAMEWORKS.values()}
 LARGEST = 10**8  # N·K
 
 
@@ -81,6 +76,11 @@ def places(plan: BenchPlan) -> list[Place]:
     return sorted(found, key=lambda p: (list(MODES).index(p[0]), p[1]))
 
 
+def threads_of(framework: str, plan: BenchPlan) -> int:
+    """How many threads its processes have: those of the plan, but where it computes in one anyway."""
+    return 1 if FRAMEWORKS[framework].serial else plan.threads
+
+
 def unset(i: Implementation, environment: Mapping[str, str]) -> str:
     """The variables that an implementation needs from the start of its process and that are not there, or nothing."""
     return " ".join(f"{name}={value}" for name, value in i.environment.items() if environment.get(name) != value)
@@ -129,7 +129,7 @@ def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[Case]:
         case = Case(
             implementation=implementation.name, loss=loss.name, framework=implementation.framework, dtype=dtype, n=n,
             k=k, phase=phase, mode=mode, device=device, inside=inside, layout=layout, cache=cache,
-            threads=1 if implementation.framework in ONE_THREAD else plan.threads,
+            threads=threads_of(implementation.framework, plan),
         )  # fmt: skip
         if _exists(case, implementation, first=cache == (plan.caches or profile.caches)[0]):
             yield case
@@ -146,10 +146,11 @@ def _exists(case: Case, implementation: Implementation, *, first: bool) -> bool:
         return False  # nothing is compiled, or it is the same compilation whatever the caches hold
     if case.phase in ("backward", "both") and not implementation.differentiable:
         return False
-    if case.phase == "compile" and case.framework == "mlx":
-        return False  # a process keeps what MLX compiled, so only its first compilation could be timed
-    if case.layout != "contiguous" and case.framework not in STRIDED:
-        return False
+    framework = FRAMEWORKS[case.framework]
+    if case.phase == "compile" and not framework.recompiles:
+        return False  # only the first compilation in a process could be timed
+    if case.layout != "contiguous" and not framework.keeps_strides:
+        return False  # it copies what it is given into an array of its own
     if case.layout == "transposed" and not vector:
         return False
     return not (implementation.modes is not None and case.mode not in implementation.modes)

@@ -10,21 +10,22 @@ import msgspec
 
 from hingeproof import __version__
 from hingeproof.errors import GOOD
-from hingeproof.frameworks.environment import PACKAGES, cpus, environment, present, version
+from hingeproof.frameworks import FRAMEWORKS
+from hingeproof.frameworks.environment import (
+    PACKAGES,
+    cpus,
+    distributions,
+    environment,
+    present,
+    to_install,
+    version,
+)
 
-# What each framework is asked, in a process of its own: a broken one must not break the doctor.
+# What each is asked, in a process of its own: a broken one must not break the doctor.
 QUESTIONS = {
-    "numpy": "import numpy; print('cpu')",
-    "torch": (
-        "import torch; n = torch.cuda.device_count() if torch.cuda.is_available() else 0; "
-        "print(', '.join(['cpu', *('cuda:%d %s' % (i, torch.cuda.get_device_name(i)) for i in range(n))]))"
-    ),
-    "jax": "import jax; print(', '.join(f'{d.platform}:{d.id} {d.device_kind}' for d in jax.devices()))",
+    **{f.name: f.question for f in FRAMEWORKS.values()},
     "optax": "import optax; print('those of jax')",
     "sklearn": "import sklearn.metrics; print('cpu')",
-    "mlx": "import mlx.core as mx; print(mx.default_device())",
-    "tensorflow": "import tensorflow as tf; print(', '.join(d.name for d in tf.config.list_logical_devices()))",
-    "paddle": "import paddle; print(paddle.device.get_device())",
 }
 SECONDS = 120.0
 
@@ -42,19 +43,15 @@ def examine(*, as_json: bool) -> int:
         state = found["devices"] if found["works"] else found["problem"]
         print(f"{'✓' if found['works'] else '✗'} {name:<8} {found['version'] or '-':<14} {state}")
     print()
-    others = [
-        f"{n} {facts[n]}" for _, n in PACKAGES if n in facts and n not in (*QUESTIONS, "scikit-learn", "hingeproof")
-    ]
-    print(", ".join(others))
+    said = {"hingeproof", *(distributions(name)[0] for name in QUESTIONS)}
+    print(", ".join(f"{name} {facts[name]}" for name in PACKAGES if name in facts and name not in said))
     return GOOD
 
 
 def _framework(name: str) -> dict[str, Any]:
-    distribution = dict(PACKAGES)[name]
-    found: dict[str, Any] = {"works": False, "version": version(distribution), "devices": "", "problem": ""}
+    found: dict[str, Any] = {"works": False, "version": version(distributions(name)[0]), "devices": "", "problem": ""}
     if not present(name):
-        extra = f"'hingeproof[{name}]'" if name != "numpy" else "numpy"
-        return {**found, "problem": f"not installed (pip install {extra})"}
+        return {**found, "problem": f"not installed (pip install {to_install(name)})"}
     try:
         answer = subprocess.run(
             [sys.executable, "-c", QUESTIONS[name]], capture_output=True, text=True, timeout=SECONDS, check=False,

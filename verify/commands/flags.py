@@ -8,7 +8,7 @@ import typer
 
 Names = list[str] | None
 Loss = Annotated[Names, typer.Option(metavar="NAME,…", help="Losses [all].")]
-Framework = Annotated[Names, typer.Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].")]
+Framework = Annotated[Names, typer.Option(metavar="NAME,…", help="Frameworks, as doctor lists them [all installed].")]
 Device = Annotated[Names, typer.Option(metavar="NAME,…", help="cpu, cuda [cpu].")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Contract = Annotated[

@@ -203,7 +203,7 @@ def deviations_add(
 @app.command()
 def identify(
     target: Annotated[str, typer.Argument(metavar="module:attribute", help="The black box.")],
-    framework: Annotated[str, typer.Option(metavar="NAME", help="numpy, torch, jax, …")],
+    framework: Annotated[str, typer.Option(metavar="NAME", help="Its framework, as doctor lists them.")],
     loss: Annotated[str, typer.Option(metavar="NAME", help="What you take it for.")] = "",
     json: Json = False,
 ) -> None:

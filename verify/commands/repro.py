@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from hingeproof.errors import FINDING, GOOD, UsageError
-from hingeproof.frameworks.environment import FLAGS
+from hingeproof.frameworks.process import worker_environment
 from hingeproof.ledger.deviations import the_one
 from hingeproof.runs.reader import UnreadableRunError, read
 
@@ -40,11 +39,10 @@ def execute(script: str) -> tuple[int, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bug.py"
         path.write_text(script, encoding="utf-8")
-        paths = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             done = subprocess.run(
                 [sys.executable, str(path)], capture_output=True, text=True, timeout=SECONDS, check=False, cwd=folder,
-                env={**os.environ, **FLAGS, "PYTHONPATH": paths},
+                env=worker_environment(),
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return -1, f"no end within {SECONDS:.0f} s"

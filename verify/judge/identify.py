@@ -22,8 +22,9 @@ import msgspec
 from flint import fmpq
 
 from hingeproof.errors import FINDING, GOOD, UsageError, among
-from hingeproof.frameworks.environment import FLAGS
-from hingeproof.frameworks.implementation import FRAMEWORKS, Implementation
+from hingeproof.frameworks import FRAMEWORKS
+from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.process import worker_environment
 from hingeproof.plan.contract_keys import LABELS, applied
 from hingeproof.plan.options import needed
 from hingeproof.plan.preflight import Question, described, load, reduction
@@ -108,11 +109,10 @@ def _elsewhere(asked: Asked) -> Identity:
     """Ask in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "answer.json"
-        path = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "hingeproof.judge.identify", str(out)], input=msgspec.json.encode(asked),
-                capture_output=True, timeout=SECONDS, check=False, env={**os.environ, **FLAGS, "PYTHONPATH": path},
+                capture_output=True, timeout=SECONDS, check=False, env=worker_environment(),
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return Identity(error=f"no answer within {SECONDS:.0f} s")

@@ -111,7 +111,7 @@ def overdue(entries: Iterable[Deviation], today: datetime.date) -> list[Deviatio
 def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, today: datetime.date) -> Deviation:
     """Return an entry for a failing verdict; its scope is every dtype, mode and device of the run that fails alike."""
     from hingeproof.contracts import IMPLEMENTATIONS
-    from hingeproof.frameworks.environment import version
+    from hingeproof.frameworks.environment import distributions, version
 
     assert wanted.witness is not None
     kind = kind_of(wanted.witness.observed)
@@ -121,7 +121,7 @@ def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, toda
         and r.witness is not None and kind_of(r.witness.observed) == kind
     ]  # fmt: skip
     known = IMPLEMENTATIONS.get(wanted.implementation)
-    package = {"paddle": "paddlepaddle", "tensorflow": "tensorflow-cpu"}.get(wanted.framework, wanted.framework)
+    package = distributions(wanted.framework)[0]
     versions = known.versions if known is not None and known.versions else f"{package}=={version(package)}"
     return Deviation(
         id=f"{wanted.implementation}/{wanted.law}/{kind.replace(' ', '-')}",

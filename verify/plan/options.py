@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from hingeproof.errors import UsageError, among, nearest
-from hingeproof.frameworks.environment import EXTRAS, cpus, present
+from hingeproof.frameworks.environment import cpus, present, to_install
 from hingeproof.runs.records import Plan, UserImplementation
 
 DEVICES = ("cpu", "cuda")
@@ -123,8 +123,8 @@ def configured(path: Path) -> dict[str, Any]:
 
 def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
     """Return the plan. Raises: UsageError for a name that nothing has."""
-    from hingeproof.frameworks import MODES
-    from hingeproof.frameworks.implementation import DTYPES, FRAMEWORKS
+    from hingeproof.frameworks import FRAMEWORKS, MODES
+    from hingeproof.frameworks.implementation import DTYPES
     from hingeproof.ledger.deviations import ledger
     from hingeproof.properties.catalogue import LAWS
     from hingeproof.reference_impls.losses import LOSSES
@@ -192,5 +192,4 @@ def _patterns(wanted: Options, users: tuple[UserImplementation, ...]) -> tuple[s
 def needed(module: str, wanted_by: str) -> None:
     """Raise UsageError where a framework that was asked for by name is not there."""
     if not present(module):
-        extra = f"'hingeproof[{module}]'" if module in EXTRAS else module
-        raise UsageError(f"{wanted_by}: {module} is not installed (pip install {extra})")
+        raise UsageError(f"{wanted_by}: {module} is not installed (pip install {to_install(module)})")

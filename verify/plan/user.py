@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from hingeproof.errors import UsageError, among
-from hingeproof.frameworks.environment import FLAGS
+from hingeproof.frameworks import FRAMEWORKS
+from hingeproof.frameworks.process import worker_environment
 from hingeproof.plan.contract_keys import check_loss, parse
 from hingeproof.plan.options import Declared, Options, needed
 from hingeproof.plan.preflight import Question, preflight
@@ -29,7 +29,7 @@ def users(wanted: Options) -> tuple[UserImplementation, ...]:
     todo = asked(wanted)
     if not todo:
         return ()
-    return tuple(preflight([question(one) for one in todo], {**os.environ, **FLAGS}))
+    return tuple(preflight([question(one) for one in todo], worker_environment()))
 
 
 def asked(wanted: Options) -> list[Asked]:
@@ -46,7 +46,7 @@ def asked(wanted: Options) -> list[Asked]:
     if wanted.grad is not None:
         if len(given) != 1:
             raise UsageError("--grad goes with one module:attribute")
-        if out[0].framework != "numpy":
+        if FRAMEWORKS[among(out[0].framework, FRAMEWORKS, "framework")].autograd:
             raise UsageError("--grad is for NumPy callables: other frameworks differentiate themselves")
     if wanted.contract is not None and not out:
         raise UsageError("--contract is for a callable of your own (module:attribute): the others have theirs")
@@ -82,7 +82,6 @@ def _asked(target: str, declared: Declared | None, wanted: Options) -> Asked:
 
 def question(one: Asked) -> Question:
     """Return what the preflight is to find out. Raises: UsageError for a loss, framework or contract that is none."""
-    from hingeproof.frameworks.implementation import FRAMEWORKS
     from hingeproof.reference_impls.losses import LOSSES
 
     loss = LOSSES[among(one.loss, LOSSES, "loss", see="hingeproof list losses")]

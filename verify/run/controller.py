@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from hingeproof.errors import UsageError
-from hingeproof.frameworks.environment import FLAGS, XLA
+from hingeproof.frameworks.process import worker_environment
 from hingeproof.judge.unjudged import NOT_RUN, unjudged
 from hingeproof.plan.checks import implementations
 from hingeproof.run.progress import Progress
@@ -110,17 +110,10 @@ def pytest_command(journal: Journal, *, jobs: int, limit: float, fail_fast: bool
     ]
 
 
-def worker_environment(journal: Journal) -> dict[str, str]:
-    """Return the environment of pytest and its workers: one thread each, and nothing of the user's pytest."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    path = [str(Path.cwd()), *filter(None, [kept.get("PYTHONPATH")])]
+def environment_of(journal: Journal) -> dict[str, str]:
+    """Return the environment of pytest and its workers: what Hypothesis stores goes to the run."""
     return {
-        **kept,
-        **FLAGS,
-        "XLA_FLAGS": " ".join(filter(None, [kept.get("XLA_FLAGS"), XLA])),
-        "PYTHONWARNINGS": "ignore",
-        "PYTHONPATH": os.pathsep.join(path),  # as with `python -m`
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        **worker_environment(),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(journal.directory.resolve() / "inflight" / "hypothesis"),
     }
 
@@ -133,7 +126,7 @@ def watch(command: list[str], journal: Journal, progress: Progress, environment:
             stdin=subprocess.PIPE,  # never written to: its end tells pytest that we are gone
             stdout=log,
             stderr=log,
-            env={**worker_environment(journal), **environment},
+            env={**environment_of(journal), **environment},
             start_new_session=True,  # Ctrl-C is ours to deal with
         )
         before = signal.signal(signal.SIGTERM, _interrupt)

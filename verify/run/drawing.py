@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from hingeproof.run.controller import worker_environment
+from hingeproof.run.controller import environment_of
 from hingeproof.runs.figures import Curve, Figure, SvmPicture, UlpError
 from hingeproof.runs.journal import Journal
 from hingeproof.runs.journal import write as write_whole
@@ -45,7 +45,7 @@ def _envelopes(journal: Journal) -> list[Figure]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=worker_environment(journal),
+            env=environment_of(journal),
             timeout=LIMIT,
             check=False,
         )

@@ -71,7 +71,7 @@ def to_resume(wanted: Options, make_plan: MakePlan) -> tuple[Path, RunInfo]:
     """Return the run to go on with. Raises: UsageError where it would not be the same run."""
     directory, info = _incomplete(wanted)
     now = versions()
-    then = {n: v for n, v in info.environment.items() if n == "python" or n in {name for _, name in PACKAGES}}
+    then = {n: v for n, v in info.environment.items() if n == "python" or n in PACKAGES}
     changed = [
         f"{name} {then.get(name, 'absent')} → {now.get(name, 'absent')}"
         for name in sorted({*now, *then})
