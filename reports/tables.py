@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from hingeproof.frameworks import FRAMEWORKS
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
 from hingeproof.reports.summary import FINDINGS, Selection, Shared, Summary

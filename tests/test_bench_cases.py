@@ -16,9 +16,9 @@ from hingeproof.bench.timing.clock import Block, Timed, block, first_call
 from hingeproof.bench.timing.work import bytes_moved, flops, peak_bytes, target_bytes
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
-from hingeproof.frameworks import FRAMEWORKS, REFERENCES, kernel
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.jax.kernel import labels
+from hingeproof.frameworks.registry import FRAMEWORKS, REFERENCES, kernel
 from hingeproof.reference_impls import in_numpy
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.timings import BenchPlan, Case, Timing

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.frameworks import FRAMEWORKS, kernel_path
 from hingeproof.frameworks.environment import LIBRARIES, PACKAGES, distributions, environment, to_install
 from hingeproof.frameworks.facts import Framework
 from hingeproof.frameworks.process import worker_environment
+from hingeproof.frameworks.registry import FRAMEWORKS, kernel_path
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]

@@ -165,3 +165,9 @@ def test_a_bad_registration_is_one_line(tmp_path: Path, value: str, said: str) -
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["facts", "rows", "adaptor", "kernel"])
+def test_its_modules_can_be_imported_before_ours(folder: Path, module: str) -> None:
+    done = run(folder, "-c", f"import listed_hingeproof.{module}")
+    assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ import numpy as np
 
 from hingeproof.bench.timing.clock import Answer, Spec
 from hingeproof.bench.timing.data import Data
-from hingeproof.frameworks import kernel_path
+from hingeproof.frameworks.registry import kernel_path
 
 PATIENCE = 300.0  # seconds for one answer: a compilation
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hingeproof.bench.timing.data import always_costly, domain_of
 from hingeproof.bench.timing.work import peak_bytes
 from hingeproof.errors import UsageError
-from hingeproof.frameworks import COMPILED, FRAMEWORKS
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import COMPILED, FRAMEWORKS
 from hingeproof.plan.checks import implementations, missing_packages
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan

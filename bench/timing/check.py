@@ -13,9 +13,9 @@ from flint import fmpq
 
 from hingeproof.bench.timing.clock import Answer
 from hingeproof.bench.timing.data import Data, Domain, domain_of
-from hingeproof.frameworks import adaptor
 from hingeproof.frameworks.binding import labelled
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import adaptor
 from hingeproof.ledger.deviations import shipped
 from hingeproof.ledger.versions import within
 from hingeproof.properties.case import Batch, extended, show

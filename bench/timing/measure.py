@@ -38,9 +38,9 @@ from hingeproof.bench.timing.clock import (
 from hingeproof.bench.timing.data import Data, domain_of, laid_out, make
 from hingeproof.bench.timing.selfcheck import distrust
 from hingeproof.bench.timing.work import bytes_moved, flops
-from hingeproof.frameworks import COMPILED, FRAMEWORKS, kernel
 from hingeproof.frameworks.binding import argument_names, parameters, source_of
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import COMPILED, FRAMEWORKS, kernel
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.oracle import Arithmetic
 from hingeproof.runs.timings import BenchPlan, Case, Timing

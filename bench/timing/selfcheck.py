@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hingeproof.bench.timing.clock import Block, block
-from hingeproof.frameworks import kernel
+from hingeproof.frameworks.registry import kernel
 from hingeproof.runs.timings import SelfCheck
 
 SLACK = 5e-5  # seconds: what a drain of nothing may take on a busy machine

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.environment import LIBRARIES, cpus, processor, version
+from hingeproof.frameworks.registry import FRAMEWORKS
 
 # The versions that decide how fast compiled code is. Not rax's: it came later, and a name more would begin a new
 # segment of every series.

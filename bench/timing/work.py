@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.reference_impls.losses import LOSSES, Loss
 
 ITEM = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}

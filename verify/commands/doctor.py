@@ -10,7 +10,6 @@ import msgspec
 
 from hingeproof import __version__
 from hingeproof.errors import GOOD
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.environment import (
     PACKAGES,
     cpus,
@@ -20,6 +19,7 @@ from hingeproof.frameworks.environment import (
     to_install,
     version,
 )
+from hingeproof.frameworks.registry import FRAMEWORKS
 
 # What each is asked, in a process of its own: a broken one must not break the doctor.
 QUESTIONS = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.implementation import Implementation, every_parameter
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.contract import REFERENCE_POLICY
 from hingeproof.reference_impls.losses import LOSSES
 

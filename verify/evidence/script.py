@@ -14,9 +14,9 @@ from dataclasses import replace
 from flint import fmpq
 
 from hingeproof.evidence import source
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.environment import version
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.case import Batch, Failure
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.laws.reductions import reduced_interval

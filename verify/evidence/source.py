@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.binding import labelled
 from hingeproof.frameworks.facts import Notation
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.case import Array, Batch, Failure
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.reference_impls.formats import to_float

@@ -9,8 +9,8 @@ import platform
 import shlex
 from pathlib import Path
 
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.process import added, pinned
+from hingeproof.frameworks.registry import FRAMEWORKS
 
 # Libraries whose losses have contracts: name to import (and our extra that brings it), name to install.
 LIBRARIES = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from hingeproof.frameworks import FRAMEWORKS
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.contract import Contract
 from hingeproof.reference_impls.losses import LOSSES, Loss
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hingeproof.frameworks import FRAMEWORKS
+from hingeproof.frameworks.registry import FRAMEWORKS
 
 
 def pinned(threads: int = 1) -> dict[str, str]:

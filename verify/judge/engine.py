@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.evidence.points import Answers, answers
 from hingeproof.evidence.witness import witness
-from hingeproof.frameworks import COMPILED, FRAMEWORKS, REFERENCES, adaptor, subject
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import COMPILED, FRAMEWORKS, REFERENCES, adaptor, subject
 from hingeproof.frameworks.training import descend
 from hingeproof.judge.replay import batch_of, still_there
 from hingeproof.judge.tally import Tally

@@ -22,9 +22,9 @@ import msgspec
 from flint import fmpq
 
 from hingeproof.errors import FINDING, GOOD, UsageError, among
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.process import worker_environment
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.plan.contract_keys import LABELS, applied
 from hingeproof.plan.options import needed
 from hingeproof.plan.preflight import Question, described, load, reduction
@@ -264,7 +264,7 @@ def _ratio(implementation: Implementation) -> Fraction | None:
 
 def _cases(implementation: Implementation, foci: Sequence[str]) -> Iterator[Case]:
     from hingeproof.evidence.points import points
-    from hingeproof.frameworks import subject
+    from hingeproof.frameworks.registry import subject
 
     made = subject(implementation, DTYPE, "cpu", "eager")
     for batch in points(implementation.loss, DTYPE, dict(implementation.fixed)):
@@ -327,7 +327,7 @@ def _mean(implementation: Implementation) -> str:
 
 def _kinks(implementation: Implementation) -> dict[str, dict[str, int]]:
     """The selection at the kink, mode by mode."""
-    from hingeproof.frameworks import LATTICE, MODES
+    from hingeproof.frameworks.registry import LATTICE, MODES
     from hingeproof.judge.engine import run_pass
     from hingeproof.run.conformance import checks_of
 

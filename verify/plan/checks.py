@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.frameworks import LATTICE, MODES
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import LATTICE, MODES
 from hingeproof.plan.contract_keys import applied
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.law import Law

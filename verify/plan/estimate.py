@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.frameworks import FRAMEWORKS
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.runs.records import Check, Plan
 
 PASS = {

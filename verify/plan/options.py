@@ -123,8 +123,8 @@ def configured(path: Path) -> dict[str, Any]:
 
 def plan(wanted: Options, users: tuple[UserImplementation, ...]) -> Plan:
     """Return the plan. Raises: UsageError for a name that nothing has."""
-    from hingeproof.frameworks import FRAMEWORKS, MODES
     from hingeproof.frameworks.implementation import DTYPES
+    from hingeproof.frameworks.registry import FRAMEWORKS, MODES
     from hingeproof.ledger.deviations import ledger
     from hingeproof.properties.catalogue import LAWS
     from hingeproof.reference_impls.losses import LOSSES

@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from hingeproof.errors import UsageError, among
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.process import worker_environment
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.plan.contract_keys import check_loss, parse
 from hingeproof.plan.options import Declared, Options, needed
 from hingeproof.plan.preflight import Question, preflight

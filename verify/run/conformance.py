@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hingeproof.errors import UsageError, among
-from hingeproof.frameworks import FRAMEWORKS
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.plan.contract_keys import check_loss, parse
 from hingeproof.plan.options import needed
 from hingeproof.plan.preflight import Question, described, reduction

@@ -108,7 +108,7 @@ class Verdicts:
         judged: set[str] = set()
         try:
             with self._watchdog(pass_id) as begin:
-                from hingeproof.frameworks import adaptor
+                from hingeproof.frameworks.registry import adaptor
                 from hingeproof.judge.engine import run_pass
                 from hingeproof.plan.checks import implementations
 
