@@ -12,7 +12,7 @@ from hingeproof.errors import UsageError
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.registry import COMPILED, FRAMEWORKS
 from hingeproof.plan.checks import implementations, missing_packages
-from hingeproof.reference_impls.losses import LOSSES
+from hingeproof.reference_impls.losses import LOSSES, Loss
 from hingeproof.runs.records import Plan
 from hingeproof.runs.timings import BenchPlan, Case
 
@@ -106,24 +106,14 @@ def cases(plan: BenchPlan) -> list[Case]:
 
 
 def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[Case]:
-    profile = PROFILES[plan.profile]
-    loss = LOSSES[implementation.loss]
-    vector = loss.margins.row == "vector"
-    if plan.sizes:
-        given = [parse_size(s) for s in plan.sizes]
-        sizes = [(n, (k or 10) if vector else 1) for n, k in given if vector or k in (None, 1)]
-    else:
-        sizes = list(profile.wide if vector else profile.sizes)
-    dtypes = [d for d in plan.dtypes or profile.dtypes if d in implementation.dtypes]
-    if not dtypes and not plan.dtypes:
-        dtypes = list(implementation.dtypes)  # one that is made for float64 alone, say
-    wanted = plan.modes or profile.modes
+    profile, loss = PROFILES[plan.profile], LOSSES[implementation.loss]
+    wanted, caches = plan.modes or profile.modes, plan.caches or profile.caches
     modes = [m for m in MODES[implementation.framework] if m in wanted or _alias(m) in wanted]
     # where every score that the documentation speaks of costs something, there is no other fraction
     fractions = (1.0,) if always_costly(loss, domain_of(implementation)) else plan.inside or profile.inside
     axes = itertools.product(
-        dtypes, dict.fromkeys(sizes), plan.devices, modes, plan.phases or profile.phases, fractions,
-        plan.layouts or profile.layouts, plan.caches or profile.caches,
+        _dtypes(plan, implementation), _sizes(plan, loss), plan.devices, modes, plan.phases or profile.phases,
+        fractions, plan.layouts or profile.layouts, caches,
     )  # fmt: skip
     for dtype, (n, k), device, mode, phase, inside, layout, cache in axes:
         case = Case(
@@ -131,8 +121,21 @@ def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[Case]:
             k=k, phase=phase, mode=mode, device=device, inside=inside, layout=layout, cache=cache,
             threads=threads_of(implementation.framework, plan),
         )  # fmt: skip
-        if _exists(case, implementation, first=cache == (plan.caches or profile.caches)[0]):
+        if _exists(case, implementation, first=cache == caches[0]):
             yield case
+
+
+def _sizes(plan: BenchPlan, loss: Loss) -> list[tuple[int, int]]:
+    profile, vector = PROFILES[plan.profile], loss.margins.row == "vector"
+    if not plan.sizes:
+        return list(dict.fromkeys(profile.wide if vector else profile.sizes))
+    given = [parse_size(s) for s in plan.sizes]
+    return list(dict.fromkeys((n, (k or 10) if vector else 1) for n, k in given if vector or k in (None, 1)))
+
+
+def _dtypes(plan: BenchPlan, implementation: Implementation) -> list[str]:
+    found = [d for d in plan.dtypes or PROFILES[plan.profile].dtypes if d in implementation.dtypes]
+    return found if found or plan.dtypes else list(implementation.dtypes)  # one that is made for float64 alone, say
 
 
 def _alias(mode: str) -> str:

@@ -45,11 +45,12 @@ from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.oracle import Arithmetic
 from hingeproof.runs.timings import BenchPlan, Case, Timing
 
-FROZEN = "max(0, 1 - y s) and its sum, float32, NumPy, buffers kept; version 1"
-
 
 class FrozenKernel:
-    """The unit of the history. It must never change: another one is a new version, and a new segment of each series."""
+    """The unit of the history, version 1: max(0, 1 - y s) and its sum, float32, in NumPy's buffers.
+
+    It must never change: another one is a new version, and a new segment of each series.
+    """
 
     def __init__(self, size: int) -> None:
         random = np.random.default_rng(1)
