@@ -18,19 +18,23 @@ from hingeproof.runs.records import Record
 HERE = Path(__file__).parent / "listed"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the framework, its plugin and what pip would write of it are installed."""
-    made: Path = tmp_path_factory.mktemp("site")
-    shutil.copytree(HERE, made, dirs_exist_ok=True)
-    info = made / "listed-1.0.dist-info"
+FACTS = "[hingeproof.frameworks]\nlisted = listed_hingeproof.facts:FRAMEWORK\n"
+ROWS = "[hingeproof.implementations]\nlisted = listed_hingeproof.rows:IMPLEMENTATIONS\n"
+
+
+def installed(folder: Path, entry_points: str) -> Path:
+    """The folder, with the framework, its plugin and what pip would write of it."""
+    shutil.copytree(HERE, folder, dirs_exist_ok=True)
+    info = folder / "listed-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: listed\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[hingeproof.frameworks]\nlisted = listed_hingeproof.facts:FRAMEWORK\n"
-        "[hingeproof.implementations]\nlisted = listed_hingeproof.rows:IMPLEMENTATIONS\n"
-    )
-    return made
+    (info / "entry_points.txt").write_text(entry_points)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return installed(tmp_path_factory.mktemp("site"), FACTS + ROWS)
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -156,15 +160,17 @@ def test_a_side_of_the_gate_finds_its_kernel(folder: Path) -> None:
     ],
 )
 def test_a_bad_registration_is_one_line(tmp_path: Path, value: str, said: str) -> None:
-    shutil.copytree(HERE, tmp_path, dirs_exist_ok=True)
-    info = tmp_path / "listed-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: listed\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[hingeproof.frameworks]\nlisted = {value}\n")
+    installed(tmp_path, f"[hingeproof.frameworks]\nlisted = {value}\n")
     done = hingeproof(tmp_path, "list", "implementations")
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_loss_of_a_framework_that_is_not_registered_is_one_line(tmp_path: Path) -> None:
+    done = hingeproof(installed(tmp_path, ROWS), "list", "implementations")
+    assert done.returncode == 2
+    assert done.stderr.endswith("listed.hinge is made for listed, a framework that nobody registered\n")
 
 
 @pytest.mark.parametrize("module", ["facts", "rows", "adaptor", "kernel"])
