@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
+from hingeproof.frameworks.environment import distributions
 from hingeproof.reports.summary import (
     FINDINGS_KEPT,
     JUDGED,
@@ -25,8 +26,6 @@ Kind = Literal["newly_failing", "newly_passing", "still_failing", "new", "vanish
 KINDS: tuple[Kind, ...] = (
     "newly_failing", "new", "not_judged", "vanished", "otherwise", "newly_passing", "still_failing",
 )  # fmt: skip
-# The distributions that decide what an implementation does: of its framework, and of the library it stands in.
-PACKAGES = {"jax": ("jax", "jaxlib"), "sklearn": ("scikit-learn",), "keras": ("keras",), "torch": ("torch",)}
 
 
 class Differs(msgspec.Struct, frozen=True):
@@ -279,10 +278,10 @@ class _Matched:
         return group
 
     def differs(self, implementation: str, loss: str) -> tuple[str, ...]:
-        """Return the packages behind an implementation whose versions differ."""
+        """Return the packages of its framework and of the library it stands in, where their versions differ."""
         framework = self._frameworks.get((implementation, loss), "")
         space = "" if ":" in implementation else implementation.partition(".")[0]
-        behind = [p for name in dict.fromkeys((framework, space)) for p in PACKAGES.get(name, (name,))]
+        behind = [p for name in dict.fromkeys((framework, space)) for p in distributions(name)]
         return tuple(name for name in (*behind, "hingeproof") if name in self.differing)
 
     def changes(self) -> tuple[Change, ...]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.reports import pairs
 from hingeproof.reports.compare import Change, Difference, Differs, Kind
 from hingeproof.reports.summary import Selection, Shared, Summary
@@ -84,7 +85,7 @@ def _shared(row: Shared, everyone: Iterable[str], more: Sequence[str]) -> Line:
 
 def versions(info: RunInfo) -> str:
     """Return the frameworks of a run's environment with their versions."""
-    known = ("torch", "jax", "numpy", "tensorflow", "paddlepaddle", "mlx", "keras")
+    known = (*(f.distribution for f in FRAMEWORKS.values()), "keras")
     return ", ".join(f"{name} {info.environment[name]}" for name in known if name in info.environment)
 
 

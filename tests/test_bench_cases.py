@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hingeproof.bench.timing import data, kernel, measure, selfcheck
-from hingeproof.bench.timing.case import MODES, PROFILES, cases, parse_size, places, too_large
+from hingeproof.bench.timing import data, measure, selfcheck
+from hingeproof.bench.timing.case import PROFILES, cases, parse_size, places, too_large
 from hingeproof.bench.timing.check import handed
-from hingeproof.bench.timing.kernel import Block, block
+from hingeproof.bench.timing.clock import Block, Timed, block, first_call
 from hingeproof.bench.timing.work import bytes_moved, flops, peak_bytes, target_bytes
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
-from hingeproof.frameworks.implementation import REFERENCES, Implementation
+from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.jax.kernel import labels
+from hingeproof.frameworks.registry import FRAMEWORKS, REFERENCES, kernel
 from hingeproof.reference_impls import in_numpy
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.timings import BenchPlan, Case, Timing
@@ -54,7 +56,7 @@ def test_every_implementation_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(module, "missing_packages", lambda i: [])
     assert {c.implementation for c in cases(BenchPlan())} == set(IMPLEMENTATIONS)
-    assert {f for f, _ in places(BenchPlan())} == set(MODES) == set(kernel.KERNELS)
+    assert {f for f, _ in places(BenchPlan())} == set(FRAMEWORKS)
     assert ("torch", (("KERAS_BACKEND", "torch"),)) in places(BenchPlan())
 
 
@@ -101,7 +103,7 @@ def test_a_device_that_is_not_here_says_not_run() -> None:
 
     if torch.cuda.is_available():
         pytest.skip("there is a device here")
-    assert timed("torch.hinge", device="cuda").reason == "no CUDA device is here"
+    assert timed("torch.hinge", device="cuda").reason == "no cuda device is here"
     assert timed("jax.hinge", device="cuda").reason == "no cuda device is here"
 
 
@@ -314,8 +316,8 @@ def test_a_compilation_is_timed_apart() -> None:
 
 
 def test_labels_of_jax_are_32_bits_wide() -> None:
-    assert kernel.jax_labels(np.zeros(3, np.int64), "float32").dtype == np.int32
-    assert kernel.jax_labels(np.zeros(3, np.int64), "float64").dtype == np.int64
+    assert labels(np.zeros(3, np.int64), "float32").dtype == np.int32
+    assert labels(np.zeros(3, np.int64), "float64").dtype == np.int64
 
 
 # -- labels, scales, domains and environments of contracts ----------------------------------------------------
@@ -407,9 +409,9 @@ def test_mlx_counts_what_it_traces() -> None:
     import mlx.core as mx
 
     spec = measure.spec_of(IMPLEMENTATIONS["mlx.spelled.hinge.relu"], case("mlx.spelled.hinge.relu", mode="compile"))
-    made = kernel.MlxKernel(spec, [np.ones(4, np.float32)], np.ones(4, np.float32))
+    made = Timed(kernel("mlx"), spec, [np.ones(4, np.float32)], np.ones(4, np.float32))
     assert made.compilations() == 0
-    kernel.first_call(made)
+    first_call(made)
     assert made.compilations() == 1
     assert block(made, 3).compiled == 0
     assert mx.default_device() == mx.cpu
@@ -465,6 +467,6 @@ def test_bytes_are_those_of_the_labels_handed_over(name: str) -> None:
     drawn = data.make(i.loss, fields.dtype, fields.n, fields.k, 0.5, domain=data.domain_of(i))
     given = handed(fields, i, drawn).targets
     if given is not None and i.framework == "jax":
-        given = kernel.jax_labels(given, fields.dtype)
+        given = labels(given, fields.dtype)
     size = target_bytes(LOSSES[i.loss], fields.dtype, i.framework, fields.n, fields.k, i)
     assert size == (0 if given is None else given.nbytes)

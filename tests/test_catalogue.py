@@ -13,8 +13,8 @@ import pytest
 
 from hingeproof import properties
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.frameworks import MODES
-from hingeproof.frameworks.implementation import DTYPES, REFERENCES, every_parameter
+from hingeproof.frameworks.implementation import DTYPES, every_parameter
+from hingeproof.frameworks.registry import MODES, REFERENCES
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of

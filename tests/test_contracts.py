@@ -172,7 +172,7 @@ def test_mistakes(loss: str, f, more: dict[str, str], said: str) -> None:
 
 
 def test_every_framework_of_a_row_is_known() -> None:
-    from hingeproof.frameworks import MODES
+    from hingeproof.frameworks.registry import MODES
 
     assert {i.framework for i in IMPLEMENTATIONS.values()} <= set(MODES)
     assert {i.loss for i in IMPLEMENTATIONS.values()} == set(LOSSES)

@@ -19,11 +19,12 @@ from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, _alike,
 from hingeproof.bench.gate.processes import Place, Process, Shared, SideError, answer, loading
 from hingeproof.bench.gate_power import Trial
 from hingeproof.bench.planted import _hinge
+from hingeproof.bench.timing.clock import Spec
 from hingeproof.bench.timing.data import Data, make
-from hingeproof.bench.timing.kernel import Spec
 from hingeproof.commands.main import run
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
+from hingeproof.frameworks.process import worker_environment
 from hingeproof.reference_impls.in_numpy import hinge
 from hingeproof.runs.timings import Case, between, gate_code
 
@@ -196,7 +197,7 @@ def test_a_side_times_and_answers() -> None:
 
 def test_a_side_that_prints_is_still_heard(tmp_path: Path) -> None:
     (tmp_path / "chatty.py").write_text("def f(s, y):\n    print('hello')\n    return s.mean()\n")
-    place = Place(environment=sides.worker_environment(1) | {"PYTHONPATH": str(tmp_path)})
+    place = Place(environment=worker_environment() | {"PYTHONPATH": str(tmp_path)})
     with Shared() as shared, Process(place) as process:
         arrays = shared.put(Data([np.ones(3, np.float32)], np.ones(3, np.float32)))
         assert process.do("load", **loading(NUMPY._replace(target="chatty:f", settings={}), arrays))["ok"]
@@ -211,7 +212,7 @@ def test_what_a_side_raises_is_told() -> None:
 
 def test_a_side_that_dies_is_told(tmp_path: Path) -> None:
     (tmp_path / "deadly.py").write_text("import os\ndef f(s, y):\n    os._exit(7)\n")
-    place = Place(environment=sides.worker_environment(1) | {"PYTHONPATH": str(tmp_path)})
+    place = Place(environment=worker_environment() | {"PYTHONPATH": str(tmp_path)})
     with Shared() as shared, Process(place) as process:
         arrays = shared.put(Data([np.ones(3, np.float32)], np.ones(3, np.float32)))
         with pytest.raises(SideError, match="the process ended with 7"):

@@ -1,8 +1,9 @@
 """One side of the paired gate: a process that times blocks when it is told to. Run by path, in any environment.
 
 It reads JSON lines from standard input and answers each with one: `versions` (of packages, as this environment has
-them), `load` (arrays in shared memory, and how to call), `block`, `answer` (what the timed call gave, as .npz), `ask`
-(another call on other arrays). Nothing of hingeproof is imported but what the callable itself imports.
+them), `load` (arrays in shared memory, how to call, where the framework's kernel is written), `block`, `answer` (what
+the timed call gave, as .npz), `ask` (another call on other arrays). Nothing of hingeproof is imported but what the
+callable itself imports.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import json
 import os
 import platform
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 
-def sibling(name: str) -> Any:
-    """A file of ours by its path, whatever package of that name the environment has."""
-    path = Path(__file__).parents[1] / "timing" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"_hingeproof_{name}", path)
+@cache
+def code(path: str) -> Any:
+    """A file by its path, whatever packages the environment has."""
+    spec = importlib.util.spec_from_file_location(f"_hingeproof_{Path(path).stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -45,7 +47,7 @@ class Side:
     """The kernel that is loaded, if any, and what the requests do with it."""
 
     def __init__(self) -> None:
-        self.code = sibling("kernel")
+        self.clock = code(str(Path(__file__).parents[1] / "timing" / "clock.py"))
         self.kernel: Any = None
 
     def versions(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -58,24 +60,24 @@ class Side:
         return {"versions": found}
 
     def made(self, request: dict[str, Any]) -> Any:
-        spec = self.code.Spec(**request["spec"])
+        spec, make = self.clock.Spec(**request["spec"]), code(request["kernel"]).Kernel
         targets = None if request["targets"] is None else mapped(request["targets"])
-        return self.code.KERNELS[spec.framework](spec, [mapped(x) for x in request["inputs"]], targets)
+        return self.clock.Timed(make, spec, [mapped(x) for x in request["inputs"]], targets)
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
         self.kernel = self.made(request)
         with self.kernel.context():
-            first, self.out = self.code.first_call(self.kernel)
+            first, self.out = self.clock.first_call(self.kernel)
         module = sys.modules.get(request["spec"]["target"].partition(":")[0])
         return {"first_call": first, "origin": str(getattr(module, "__file__", ""))}
 
     def calibrate(self, request: dict[str, Any]) -> dict[str, Any]:
-        with self.kernel.context(), self.code.quiet():
-            return {"loops": self.code.calibrate(self.kernel, request["seconds"])}
+        with self.kernel.context(), self.clock.quiet():
+            return {"loops": self.clock.calibrate(self.kernel, request["seconds"])}
 
     def block(self, request: dict[str, Any]) -> dict[str, Any]:
-        with self.kernel.context(), self.code.quiet():
-            return self.code.block(self.kernel, request["loops"])._asdict()  # type: ignore[no-any-return]
+        with self.kernel.context(), self.clock.quiet():
+            return self.clock.block(self.kernel, request["loops"])._asdict()  # type: ignore[no-any-return]
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         return self.saved(self.kernel, self.out, request["path"])
@@ -83,7 +85,7 @@ class Side:
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         kernel = self.made(request)
         with kernel.context():
-            return self.saved(kernel, self.code.first_call(kernel)[1], request["path"])
+            return self.saved(kernel, self.clock.first_call(kernel)[1], request["path"])
 
     def saved(self, kernel: Any, out: Any, path: str) -> dict[str, Any]:
         got = kernel.answer(out)
@@ -97,7 +99,7 @@ def count(calls: int, path: str) -> None:
     side = Side()
     side.load(json.loads(Path(path).read_text(encoding="utf-8")))
     kept = [None]
-    with side.kernel.context(), side.code.quiet():
+    with side.kernel.context(), side.clock.quiet():
         for _ in range(calls):
             kept[0] = side.kernel.call()
         side.kernel.wait(kept)

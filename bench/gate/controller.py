@@ -12,9 +12,8 @@ import msgspec
 from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, Verdict, decide
 from hingeproof.bench.gate.side import Side, told
 from hingeproof.bench.options import GateOptions, RunOptions
-from hingeproof.bench.timing import asked
+from hingeproof.bench.timing import asked, surroundings
 from hingeproof.bench.timing.case import cases, chosen
-from hingeproof.bench.timing.measure import memory_of
 from hingeproof.bench.timing.session import new_info
 from hingeproof.bench.timing.show import columns
 from hingeproof.errors import UsageError
@@ -95,7 +94,7 @@ def execute(
 def _judged(directory: Path, todo: Sequence[Subject], gate: Gate, *, counted: bool) -> list[GateRow]:
     """Every case's row; the raw blocks are written beside them, whatever happens."""
     base, head = gate.base, gate.head
-    large = {s.case.id: s.too_large(memory_of(s.case.device)) for s in todo}
+    large = {s.case.id: s.too_large(surroundings.memory(s.case.device)) for s in todo}
     fits = [s for s in todo if not large[s.case.id]]
     if counted:
         from hingeproof.bench.gate import instructions

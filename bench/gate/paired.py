@@ -21,8 +21,8 @@ from hingeproof.bench.gate.side import Side
 from hingeproof.bench.gate.statistics import Estimate, Judged, benjamini_hochberg, estimate, judge, log_ratios
 from hingeproof.bench.timing.case import too_large
 from hingeproof.bench.timing.check import WrongAnswerError, handed, judge_strata, judge_timed, reason
+from hingeproof.bench.timing.clock import Answer, Block
 from hingeproof.bench.timing.data import Data, domain_of, make
-from hingeproof.bench.timing.kernel import Answer, Block
 from hingeproof.bench.timing.measure import spec_of
 from hingeproof.bench.timing.selfcheck import distrust
 from hingeproof.frameworks.implementation import Implementation

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from hingeproof.bench.timing.clock import Answer, Spec
 from hingeproof.bench.timing.data import Data
-from hingeproof.bench.timing.kernel import Answer, Spec
+from hingeproof.frameworks.registry import kernel_path
 
 PATIENCE = 300.0  # seconds for one answer: a compilation
 
@@ -129,7 +130,7 @@ class Process:
 
 def loading(spec: Spec, arrays: dict[str, Any]) -> dict[str, Any]:
     """The `load` (or `ask`) request of a spec on arrays that are mapped."""
-    return {"spec": spec._asdict(), **arrays}
+    return {"spec": spec._asdict(), "kernel": kernel_path(spec.framework), **arrays}
 
 
 def answer(path: str) -> Answer:

@@ -14,10 +14,10 @@ from email.parser import Parser
 from pathlib import Path
 
 from hingeproof.bench.gate.processes import Place, Process, SideError
-from hingeproof.bench.timing.controller import worker_environment
 from hingeproof.bench.timing.surroundings import DECIDING
 from hingeproof.errors import UsageError
 from hingeproof.frameworks.environment import version
+from hingeproof.frameworks.process import worker_environment
 
 BUILDS = Path(".hingeproof") / "builds"
 

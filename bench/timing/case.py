@@ -10,21 +10,16 @@ from hingeproof.bench.timing.data import always_costly, domain_of
 from hingeproof.bench.timing.work import peak_bytes
 from hingeproof.errors import UsageError
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import COMPILED, FRAMEWORKS
 from hingeproof.plan.checks import implementations, missing_packages
-from hingeproof.reference_impls.losses import LOSSES
+from hingeproof.reference_impls.losses import LOSSES, Loss
 from hingeproof.runs.records import Plan
 from hingeproof.runs.timings import BenchPlan, Case
 
 PHASES = ("forward", "backward", "both", "compile")
 CACHES = ("warm", "cold")
 LAYOUTS = ("contiguous", "strided", "transposed")
-MODES = {
-    "numpy": ("eager",), "torch": ("eager", "inductor"), "jax": ("eager", "jit"), "mlx": ("eager", "compile"),
-    "tensorflow": ("eager", "compile"), "paddle": ("eager",),
-}  # fmt: skip
-COMPILED = ("inductor", "jit", "compile")
-STRIDED = ("numpy", "torch")  # the others copy what they are given into arrays of their own
-ONE_THREAD = ("numpy", "mlx")  # whatever --threads says
+MODES = {f.name: f.timed for f in FRAMEWORKS.values()}
 LARGEST = 10**8  # N·K
 
 
@@ -81,6 +76,11 @@ def places(plan: BenchPlan) -> list[Place]:
     return sorted(found, key=lambda p: (list(MODES).index(p[0]), p[1]))
 
 
+def threads_of(framework: str, plan: BenchPlan) -> int:
+    """How many threads its processes have: those of the plan, but where it computes in one anyway."""
+    return 1 if FRAMEWORKS[framework].serial else plan.threads
+
+
 def unset(i: Implementation, environment: Mapping[str, str]) -> str:
     """The variables that an implementation needs from the start of its process and that are not there, or nothing."""
     return " ".join(f"{name}={value}" for name, value in i.environment.items() if environment.get(name) != value)
@@ -106,33 +106,36 @@ def cases(plan: BenchPlan) -> list[Case]:
 
 
 def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[Case]:
-    profile = PROFILES[plan.profile]
-    loss = LOSSES[implementation.loss]
-    vector = loss.margins.row == "vector"
-    if plan.sizes:
-        given = [parse_size(s) for s in plan.sizes]
-        sizes = [(n, (k or 10) if vector else 1) for n, k in given if vector or k in (None, 1)]
-    else:
-        sizes = list(profile.wide if vector else profile.sizes)
-    dtypes = [d for d in plan.dtypes or profile.dtypes if d in implementation.dtypes]
-    if not dtypes and not plan.dtypes:
-        dtypes = list(implementation.dtypes)  # one that is made for float64 alone, say
-    wanted = plan.modes or profile.modes
+    profile, loss = PROFILES[plan.profile], LOSSES[implementation.loss]
+    wanted, caches = plan.modes or profile.modes, plan.caches or profile.caches
     modes = [m for m in MODES[implementation.framework] if m in wanted or _alias(m) in wanted]
     # where every score that the documentation speaks of costs something, there is no other fraction
     fractions = (1.0,) if always_costly(loss, domain_of(implementation)) else plan.inside or profile.inside
     axes = itertools.product(
-        dtypes, dict.fromkeys(sizes), plan.devices, modes, plan.phases or profile.phases, fractions,
-        plan.layouts or profile.layouts, plan.caches or profile.caches,
+        _dtypes(plan, implementation), _sizes(plan, loss), plan.devices, modes, plan.phases or profile.phases,
+        fractions, plan.layouts or profile.layouts, caches,
     )  # fmt: skip
     for dtype, (n, k), device, mode, phase, inside, layout, cache in axes:
         case = Case(
             implementation=implementation.name, loss=loss.name, framework=implementation.framework, dtype=dtype, n=n,
             k=k, phase=phase, mode=mode, device=device, inside=inside, layout=layout, cache=cache,
-            threads=1 if implementation.framework in ONE_THREAD else plan.threads,
+            threads=threads_of(implementation.framework, plan),
         )  # fmt: skip
-        if _exists(case, implementation, first=cache == (plan.caches or profile.caches)[0]):
+        if _exists(case, implementation, first=cache == caches[0]):
             yield case
+
+
+def _sizes(plan: BenchPlan, loss: Loss) -> list[tuple[int, int]]:
+    profile, vector = PROFILES[plan.profile], loss.margins.row == "vector"
+    if not plan.sizes:
+        return list(dict.fromkeys(profile.wide if vector else profile.sizes))
+    given = [parse_size(s) for s in plan.sizes]
+    return list(dict.fromkeys((n, (k or 10) if vector else 1) for n, k in given if vector or k in (None, 1)))
+
+
+def _dtypes(plan: BenchPlan, implementation: Implementation) -> list[str]:
+    found = [d for d in plan.dtypes or PROFILES[plan.profile].dtypes if d in implementation.dtypes]
+    return found if found or plan.dtypes else list(implementation.dtypes)  # one that is made for float64 alone, say
 
 
 def _alias(mode: str) -> str:
@@ -146,10 +149,11 @@ def _exists(case: Case, implementation: Implementation, *, first: bool) -> bool:
         return False  # nothing is compiled, or it is the same compilation whatever the caches hold
     if case.phase in ("backward", "both") and not implementation.differentiable:
         return False
-    if case.phase == "compile" and case.framework == "mlx":
-        return False  # a process keeps what MLX compiled, so only its first compilation could be timed
-    if case.layout != "contiguous" and case.framework not in STRIDED:
-        return False
+    framework = FRAMEWORKS[case.framework]
+    if case.phase == "compile" and not framework.recompiles:
+        return False  # only the first compilation in a process could be timed
+    if case.layout != "contiguous" and not framework.keeps_strides:
+        return False  # it copies what it is given into an array of its own
     if case.layout == "transposed" and not vector:
         return False
     return not (implementation.modes is not None and case.mode not in implementation.modes)

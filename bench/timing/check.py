@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import fmpq
 
+from hingeproof.bench.timing.clock import Answer
 from hingeproof.bench.timing.data import Data, Domain, domain_of
-from hingeproof.bench.timing.kernel import Answer
-from hingeproof.frameworks import backend
 from hingeproof.frameworks.binding import labelled
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import adaptor
 from hingeproof.ledger.deviations import shipped
 from hingeproof.ledger.versions import within
 from hingeproof.properties.batch import Batch, extended, show
@@ -64,7 +64,7 @@ class Checked:
 
 
 def arithmetic_of(case: Case) -> Arithmetic:
-    flush = backend(case.framework).flushes(case.mode, case.dtype)
+    flush = adaptor(case.framework).flushes(case.mode, case.dtype)
     return Arithmetic(FORMATS[case.dtype], flush)
 
 

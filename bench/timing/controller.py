@@ -10,37 +10,19 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from pathlib import Path
 
 import msgspec
 
-from hingeproof.bench.timing.case import ONE_THREAD, Place, cases, places
+from hingeproof.bench.timing.case import Place, cases, places, threads_of
 from hingeproof.bench.timing.measure import row
 from hingeproof.bench.timing.session import Session
 from hingeproof.errors import FINDING, GOOD, INTERNAL, INTERRUPTED, INVALID, NOTHING, UsageError
 from hingeproof.frameworks.environment import present
+from hingeproof.frameworks.process import worker_environment
 from hingeproof.runs.directory import locked
 from hingeproof.runs.kinds import BENCH
 from hingeproof.runs.reader import read
 from hingeproof.runs.timings import BenchInfo, BenchPlan, Case, Timing
-
-
-def worker_environment(threads: int, device: str = "cpu") -> dict[str, str]:
-    """Threads for every pool there is; idle pools sleep, so that they take no time from what is timed after them."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    count = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")}
-    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    return {
-        **kept,
-        **count,
-        "NPROC": str(threads),  # the size of XLA's pools on the CPU
-        **{f"TF_NUM_{pool}OP_THREADS": str(threads) for pool in ("INTRA", "INTER")},
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONHASHSEED": "0",
-        "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *filter(None, [kept.get("PYTHONPATH")])]),
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        **({"XLA_FLAGS": " ".join(filter(None, [kept.get("XLA_FLAGS"), one]))} if threads == 1 else {}),
-    }
 
 
 def execute(session: Session, info: BenchInfo) -> tuple[BenchInfo, int]:
@@ -65,7 +47,7 @@ def execute(session: Session, info: BenchInfo) -> tuple[BenchInfo, int]:
 def _place(session: Session, place: Place, plan: BenchPlan) -> str:
     """Start workers until nothing is left; a case that kills its worker is a row. Return what is wrong with us."""
     framework, more = place
-    environment = worker_environment(1 if framework in ONE_THREAD else plan.threads) | dict(more)
+    environment = worker_environment(threads_of(framework, plan)) | dict(more)
     name = "-".join([framework, *(f"{n}={value}" for n, value in more)])
     left = session.todo(framework, environment)
     while left:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.bench.timing.kernel import Block, block, count_compilations, counted
+from hingeproof.bench.timing.clock import Block, block
+from hingeproof.frameworks.registry import kernel
 from hingeproof.runs.timings import SelfCheck
 
 SLACK = 5e-5  # seconds: what a drain of nothing may take on a busy machine
@@ -28,8 +29,8 @@ def distrust(blocks: Sequence[Block]) -> str:
 class _Planted:
     """A kernel with a mistake. `wait` is what the clock calls, `drain` what really waits."""
 
-    def __init__(self, call: Any, drain: Any, compilations: Any, device: str = "cpu") -> None:
-        self.call, self.drain, self.compilations, self.device = call, drain, compilations, device
+    def __init__(self, call: Any, drain: Any, compilations: Any) -> None:
+        self.call, self.drain, self.compilations = call, drain, compilations
 
     def wait(self, outputs: Any) -> None:
         """Forget to."""
@@ -55,94 +56,37 @@ def _never() -> int:
     return 0
 
 
-def _ticking() -> _Planted:
-    compiled = [0]
-
-    def call() -> None:
-        compiled[0] += 1
-
-    return _Planted(call, lambda kept: None, lambda: compiled[0])
+def _late(make: Any, device: str) -> _Planted | None:
+    """A call of a framework that returns too early, where its calls do so."""
+    call, drain = (make.late(device) if hasattr(make, "late") else None) or (None, None)
+    return _Planted(call, drain, _never) if call else None
 
 
-def _jax(device: str) -> tuple[_Planted, _Planted]:
-    import jax
-    import jax.numpy as jnp
+def _compiling(make: Any, device: str) -> _Planted:
+    """A call that compiles each time; a mere counter where nothing is compiled."""
+    calls = [0]
 
-    from hingeproof.bench.timing import kernel
+    def counted(program: Any = lambda: None) -> Any:
+        def once(*arrays: Any) -> Any:
+            calls[0] += 1
+            return program(*arrays)
 
-    count_compilations()
-    x = jax.device_put(np.ones((700, 700), np.float32), jax.devices({"cuda": "gpu"}.get(device, device))[0])
+        return once
 
-    heavy = jax.jit(lambda x: jax.lax.fori_loop(0, 8, lambda i, a: (a @ x) / 700, x))
-
-    jax.block_until_ready(heavy(x))
-    late = _Planted(lambda: heavy(x), jax.block_until_ready, lambda: kernel._COMPILED[0])
-    seeds = iter(range(10**6))
-
-    def recompile() -> Any:
-        seed = next(seeds)
-        return jax.jit(lambda a: a + jnp.float32(seed))(x)
-
-    return late, _Planted(recompile, jax.block_until_ready, lambda: kernel._COMPILED[0])
-
-
-def _torch(device: str) -> tuple[_Planted, _Planted]:
-    import torch
-
-    def counted() -> int:
-        counters = torch._dynamo.utils.counters
-        return int(sum(counters["stats"].values()) + sum(counters["frames"].values()))
-
-    def recompile() -> Any:
-        return torch.compile(lambda a: a + 1, backend="eager")(x)
-
-    x = torch.ones(8, device=device)
-    torch.compile(lambda a: a - 1, backend="eager")(x)
-    if device != "cuda":
-        return _sleeper(), _Planted(recompile, lambda kept: None, counted)
-    big = torch.ones((4096, 4096), device=device)
-    late = _Planted(lambda: [big @ big for _ in range(20)], lambda kept: torch.cuda.synchronize(), _never)
-    return late, _Planted(recompile, lambda kept: torch.cuda.synchronize(), counted)
-
-
-def _mlx(device: str) -> tuple[_Planted, _Planted]:
-    import mlx.core as mx
-
-    x, traced = mx.ones((700, 700)), [0]
-    mx.eval(x)
-
-    def heavy() -> Any:
-        a = x
-        for _ in range(8):
-            a = (a @ x) / 700
-        return a
-
-    return (
-        _Planted(heavy, mx.eval, _never),
-        _Planted(lambda: mx.compile(counted(lambda a: a + 1, traced))(x), mx.eval, lambda: traced[0]),
-    )
-
-
-def _tensorflow(device: str) -> tuple[_Planted, _Planted]:
-    import tensorflow as tf
-
-    x, traced = tf.ones(8), [0]
-
-    def recompile() -> Any:
-        return tf.function(counted(lambda a: a + 1, traced), autograph=False)(x)
-
-    return _sleeper(), _Planted(recompile, lambda kept: None, lambda: traced[0])
+    call = make.recompiling(device, counted) if hasattr(make, "recompiling") else counted()
+    return _Planted(call, lambda kept: None, getattr(make, "compilations", lambda: calls[0]))
 
 
 def examine(framework: str, device: str = "cpu") -> SelfCheck:
     """Plant an un-synchronised timing and a compilation inside a round in the clock of one framework."""
-    plants = {"torch": _torch, "jax": _jax, "mlx": _mlx, "tensorflow": _tensorflow}.get(framework)
-    late, compiling = plants(device) if plants else (_sleeper(), _ticking())
-    blocks = [block(late, 1) for _ in range(3)]
+    make = kernel(framework)
+    late = _late(make, device)
+    blocks = [block(late or _sleeper(), 1) for _ in range(3)]
+    compiling = _compiling(make, device)
     rounds = [block(compiling, 2) for _ in range(2)]
     honest = _Planted(lambda: np.ones(4), lambda kept: None, _never)
     fine = not distrust([block(honest, 100) for _ in range(5)])
-    asynchronous = framework in ("jax", "mlx") or device == "cuda"
+    asynchronous = late is not None or device != "cpu"
     return SelfCheck(
         framework=framework,
         unsynchronised=fine and "before the device was done" in distrust(blocks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -10,13 +11,16 @@ from pathlib import Path
 
 import msgspec
 
-from hingeproof.frameworks.environment import cpus, processor, version
+from hingeproof.frameworks.environment import LIBRARIES, cpus, processor, version
+from hingeproof.frameworks.registry import FRAMEWORKS
 
-# the versions that decide how fast compiled code is
+# The versions that decide how fast compiled code is. Not rax's: it came later, and a name more would begin a new
+# segment of every series.
 DECIDING = (
-    "numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn", "ml_dtypes", "mlx", "keras", "torchmetrics", "jaxopt",
-    "river", "tensorflow-cpu", "paddlepaddle",
-)  # fmt: skip
+    *(name for f in FRAMEWORKS.values() for name in (f.distribution, *f.beside)),
+    *(name for name in LIBRARIES.values() if name != "rax"),
+    "ml_dtypes",
+)
 
 
 def comparable(threads: int) -> dict[str, str]:
@@ -68,11 +72,25 @@ def last_level_cache() -> int:
     return max(sizes, default=32 << 20)
 
 
-def memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or its control group's."""
+def memory(device: str = "cpu") -> int:
+    """Bytes of memory that this process may use: the machine's, or its control group's; or all of the device's."""
+    if device != "cpu":
+        return _device_memory()
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = _text("/sys/fs/cgroup/memory.max")
     return min(total, int(limit)) if limit.isdigit() else total
+
+
+def _device_memory() -> int:
+    """As the driver of the first CUDA device says; without one no bound, and the row will say that it is not here."""
+    number, total = ctypes.c_int(), ctypes.c_size_t()
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 1 << 62
+    found = not cuda.cuInit(0) and not cuda.cuDeviceGet(ctypes.byref(number), 0)
+    told = found and not cuda.cuDeviceTotalMem_v2(ctypes.byref(total), number)
+    return total.value if told else 1 << 62
 
 
 def _lines(path: str | Path) -> list[str]:

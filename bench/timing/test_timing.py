@@ -1,6 +1,6 @@
 """Every timing case as a pytest-benchmark test: `pytest bench`, or as the worker of `hingeproof bench run`.
 
-The seconds are those of our own clock (kernel.py), which knows the device. pytest-benchmark reads them from a timer
+The seconds are those of our own clock (clock.py), which knows the device. pytest-benchmark reads them from a timer
 that advances by exactly what our clock measured, so its tables, JSON and comparisons are of the same numbers.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.reference_impls.losses import LOSSES, Loss
 
 ITEM = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
@@ -32,7 +33,7 @@ def target_bytes(loss: Loss, dtype: str, framework: str, n: int, k: int, by: Imp
     wanted = by.label_dtype if by is not None else None
     if wanted is None and (kind in ("sign", "real") or one_hot):
         wanted = "scores"
-    integer = 4 if wanted == "int32" or (framework == "jax" and dtype != "float64") else 8
+    integer = 4 if wanted == "int32" or (dtype != "float64" and not FRAMEWORKS[framework].wide_labels) else 8
     return n * (ITEM[dtype] if wanted == "scores" else integer) * (k if kind == "multilabel" or one_hot else 1)
 
 

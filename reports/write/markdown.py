@@ -9,6 +9,7 @@ from html import escape
 import msgspec
 
 from hingeproof.errors import FINDING
+from hingeproof.frameworks.registry import REFERENCES
 from hingeproof.reports.compare import Difference
 from hingeproof.reports.findings import ELEMENTS, command
 from hingeproof.reports.model import Told, sentence
@@ -138,7 +139,7 @@ def _verdict(name: str, info: RunInfo, summary: Summary, *, several: bool) -> st
     title = f"## {mark} {prose(verdict_sentence(info, summary))}\n\n"
     facts = [
         *counts(info, summary),
-        *(f"{k} {info.environment[k]}" for k in ("torch", "jax", "numpy", "python") if k in info.environment),
+        *(f"{k} {info.environment[k]}" for k in (*REFERENCES, "python") if k in info.environment),
     ]
     if several:
         facts.insert(0, name)

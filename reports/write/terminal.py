@@ -7,16 +7,13 @@ from collections.abc import Iterable, Mapping
 from rich.cells import cell_len
 from rich.console import Console
 
+from hingeproof.frameworks.environment import to_install
 from hingeproof.reports import findings
 from hingeproof.reports.summary import Cell, Row, Selection, Shared, Summary, summarise
 from hingeproof.reports.text import names, number, one_line, shorten
 from hingeproof.reports.write.page import SIGNS, Page
 from hingeproof.runs.records import FINDINGS, Record, RunInfo, Verdict
 
-EXTRAS = (
-    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx", "tensorflow",
-    "paddle",
-)  # fmt: skip
 REASON = 240  # characters of a reason: it may be a whole exception
 CELL = 4  # columns for a sign and a count
 
@@ -109,9 +106,8 @@ def _counts(page: Page, info: RunInfo, summary: Summary) -> None:
     if len(frameworks) > 1:
         page.paragraph("Checks run by framework: " + " · ".join(frameworks))
     for name, count in sorted(info.missing.items()):
-        package = f"'hingeproof[{name}]'" if name in EXTRAS else name
         verb = "its 1 check did" if count == 1 else f"its {count:,} checks did"
-        page.paragraph(f"{name} is not installed: {verb} not run (pip install {package})", style="yellow")
+        page.paragraph(f"{name} is not installed: {verb} not run (pip install {to_install(name)})", style="yellow")
     if "pass" in summary.verdicts and summary.findings and summary.without_gradients:
         who = ", ".join(names(summary.without_gradients, summary.implementations))
         page.paragraph(f"Gradients were not judged for {who}.", style="yellow")

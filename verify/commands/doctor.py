@@ -12,28 +12,18 @@ from hingeproof import __version__
 from hingeproof.commands.flags import Json
 from hingeproof.errors import GOOD
 
-# What each framework is asked, in a process of its own: a broken one must not break the doctor.
-QUESTIONS = {
-    "numpy": "import numpy; print('cpu')",
-    "torch": (
-        "import torch; n = torch.cuda.device_count() if torch.cuda.is_available() else 0; "
-        "print(', '.join(['cpu', *('cuda:%d %s' % (i, torch.cuda.get_device_name(i)) for i in range(n))]))"
-    ),
-    "jax": "import jax; print(', '.join(f'{d.platform}:{d.id} {d.device_kind}' for d in jax.devices()))",
-    "optax": "import optax; print('those of jax')",
-    "sklearn": "import sklearn.metrics; print('cpu')",
-    "mlx": "import mlx.core as mx; print(mx.default_device())",
-    "tensorflow": "import tensorflow as tf; print(', '.join(d.name for d in tf.config.list_logical_devices()))",
-    "paddle": "import paddle; print(paddle.device.get_device())",
-}
+# What a library is asked, as a framework is by its facts; in a process of its own, for a broken one must not break us.
+LIBRARIES = {"optax": "import optax; print('those of jax')", "sklearn": "import sklearn.metrics; print('cpu')"}
 SECONDS = 120.0
 
 
 def doctor(json: Json = False) -> int:
     """The frameworks found, their versions and devices, and why one is missing."""
-    from hingeproof.frameworks.environment import PACKAGES, cpus, environment
+    from hingeproof.frameworks.environment import PACKAGES, cpus, distributions, environment
+    from hingeproof.frameworks.registry import FRAMEWORKS
 
-    frameworks = {name: _framework(name) for name in QUESTIONS}
+    questions = {**{f.name: f.question for f in FRAMEWORKS.values()}, **LIBRARIES}
+    frameworks = {name: _framework(name, question) for name, question in questions.items()}
     facts = environment()
     if json:
         print(msgspec.json.encode({"frameworks": frameworks, "environment": facts}).decode())
@@ -44,24 +34,20 @@ def doctor(json: Json = False) -> int:
         state = found["devices"] if found["works"] else found["problem"]
         print(f"{'✓' if found['works'] else '✗'} {name:<8} {found['version'] or '-':<14} {state}")
     print()
-    others = [
-        f"{n} {facts[n]}" for _, n in PACKAGES if n in facts and n not in (*QUESTIONS, "scikit-learn", "hingeproof")
-    ]
-    print(", ".join(others))
+    said = {"hingeproof", *(distributions(name)[0] for name in questions)}
+    print(", ".join(f"{name} {facts[name]}" for name in PACKAGES if name in facts and name not in said))
     return GOOD
 
 
-def _framework(name: str) -> dict[str, Any]:
-    from hingeproof.frameworks.environment import PACKAGES, present, version
+def _framework(name: str, question: str) -> dict[str, Any]:
+    from hingeproof.frameworks.environment import distributions, present, to_install, version
 
-    distribution = dict(PACKAGES)[name]
-    found: dict[str, Any] = {"works": False, "version": version(distribution), "devices": "", "problem": ""}
+    found: dict[str, Any] = {"works": False, "version": version(distributions(name)[0]), "devices": "", "problem": ""}
     if not present(name):
-        extra = f"'hingeproof[{name}]'" if name != "numpy" else "numpy"
-        return {**found, "problem": f"not installed (pip install {extra})"}
+        return {**found, "problem": f"not installed (pip install {to_install(name)})"}
     try:
         answer = subprocess.run(
-            [sys.executable, "-c", QUESTIONS[name]], capture_output=True, text=True, timeout=SECONDS, check=False,
+            [sys.executable, "-c", question], capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return {**found, "problem": f"importing it took more than {SECONDS:.0f} s"}

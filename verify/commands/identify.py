@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,12 +23,12 @@ SECONDS = 600.0
 
 def identify(
     target: Annotated[str, typer.Argument(metavar="module:attribute", help="The black box.")],
-    framework: Annotated[str, typer.Option(metavar="NAME", help="numpy, torch, jax, …")],
+    framework: Annotated[str, typer.Option(metavar="NAME", help="Its framework, as doctor lists them.")],
     loss: Annotated[str, typer.Option(metavar="NAME", help="What you take it for.")] = "",
     json: Json = False,
 ) -> int:
     """Which loss a callable behaves like: scale, labels, mean, kink; with the inputs that tell it from its siblings."""
-    from hingeproof.frameworks.implementation import FRAMEWORKS
+    from hingeproof.frameworks.registry import FRAMEWORKS
     from hingeproof.judge.hypotheses import BlackBox
     from hingeproof.plan.plan import needed
     from hingeproof.plan.user import well_named
@@ -51,16 +50,15 @@ def identify(
 
 def _elsewhere(box: BlackBox) -> Identity:
     """Ask in a process of its own."""
-    from hingeproof.frameworks.environment import FLAGS
+    from hingeproof.frameworks.process import worker_environment
     from hingeproof.judge.identify import Identity
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "answer.json"
-        path = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "hingeproof.judge.identify", str(out)], input=msgspec.json.encode(box),
-                capture_output=True, timeout=SECONDS, check=False, env={**os.environ, **FLAGS, "PYTHONPATH": path},
+                capture_output=True, timeout=SECONDS, check=False, env=worker_environment(),
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return Identity(error=f"no answer within {SECONDS:.0f} s")

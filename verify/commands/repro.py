@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -36,16 +35,15 @@ def repro(run: Run, check: Check) -> int:
 
 def execute(script: str) -> tuple[int, str]:
     """Run a script in an empty folder by an interpreter of its own; return its exit code and its last line."""
-    from hingeproof.frameworks.environment import FLAGS
+    from hingeproof.frameworks.process import worker_environment
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bug.py"
         path.write_text(script, encoding="utf-8")
-        paths = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             done = subprocess.run(
                 [sys.executable, str(path)], capture_output=True, text=True, timeout=SECONDS, check=False, cwd=folder,
-                env={**os.environ, **FLAGS, "PYTHONPATH": paths},
+                env=worker_environment(),
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return -1, f"no end within {SECONDS:.0f} s"

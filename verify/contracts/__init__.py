@@ -19,7 +19,9 @@ from hingeproof.contracts import (
     torch,
     torchmetrics,
 )
+from hingeproof.errors import UsageError, nearest
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.reference_impls.registry import registered
 
 LIBRARIES = (
@@ -30,4 +32,10 @@ LIBRARIES = (
 IMPLEMENTATIONS: dict[str, Implementation] = {
     implementation.name: implementation for library in LIBRARIES for implementation in library.IMPLEMENTATIONS
 }
-IMPLEMENTATIONS |= {row.name: row for row in registered("hingeproof.implementations", Implementation, IMPLEMENTATIONS)}
+for _row in registered("hingeproof.implementations", Implementation, IMPLEMENTATIONS):
+    if _row.framework not in FRAMEWORKS:
+        raise UsageError(
+            f"{_row.name} is made for {_row.framework}, a framework that nobody registered"
+            f"{nearest(_row.framework, FRAMEWORKS)}"
+        )
+    IMPLEMENTATIONS[_row.name] = _row

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from hingeproof.frameworks.implementation import REFERENCES, Implementation, every_parameter
+from hingeproof.frameworks.implementation import Implementation, every_parameter
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.contract import REFERENCE_POLICY
 from hingeproof.reference_impls.losses import LOSSES
 
 IMPLEMENTATIONS = tuple(
     Implementation(
-        name=f"{framework}.{loss.name}",
-        framework=framework,
+        name=f"{framework.name}.{loss.name}",
+        framework=framework.name,
         loss=loss.name,
-        target=f"hingeproof.reference_impls.in_{framework}:{loss.name}",
+        target=f"{framework.references}:{loss.name}",
         keywords=every_parameter(loss),
-        gradient=f"hingeproof.reference_impls.in_numpy:{loss.name}_grad" if framework == "numpy" else None,
+        gradient=None if framework.autograd else f"{framework.references}:{loss.name}_grad",
         contract=REFERENCE_POLICY,
         reference=True,
         source="interfaces.md, kink policy of the references",
     )
-    for framework in REFERENCES
+    for framework in FRAMEWORKS.values()
+    if framework.references
     for loss in LOSSES.values()
 )

@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 from flint import fmpq
 
-from hingeproof.frameworks import subject
 from hingeproof.frameworks.environment import present
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import subject
 from hingeproof.plan.checks import implementations
 from hingeproof.properties.batch import Array, Batch
 from hingeproof.reference_impls.formats import FORMATS, exact, to_float

@@ -16,6 +16,7 @@ from flint import fmpq
 from hingeproof.evidence import source
 from hingeproof.frameworks.environment import version
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.batch import Batch
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.judgement import Failure
@@ -24,14 +25,6 @@ from hingeproof.properties.laws.selection import predicted
 from hingeproof.reference_impls.formats import Extended, exact, to_float
 from hingeproof.runs.records import Check
 
-_PLAIN = {
-    "torch": "{x}.detach().double().reshape(-1).tolist()",
-    "jax": "[float(v) for v in jnp.ravel({x})]",
-    "numpy": "[float(v) for v in np.ravel({x})]",
-    "mlx": "[float(v) for v in {x}.astype(mx.float32).reshape(-1).tolist()]",
-    "tensorflow": "[float(v) for v in tf.reshape({x}, [-1])]",
-    "paddle": "[float(v) for v in {x}.flatten().tolist()]",
-}
 REFUSALS = ("bad_label", "bad_shape")  # what they demand is an exception
 ZERO = fmpq(0)
 
@@ -40,7 +33,8 @@ def script(implementation: Implementation, failure: Failure, check: Check) -> st
     """The script as text."""
     batch, law = failure.batch, LAWS[check.law]
     gradient = source.differentiates(implementation, check) or source.has_written_gradient(implementation, check)
-    package = implementation.versions.partition(">")[0].partition("<")[0] or implementation.framework
+    framework = FRAMEWORKS[implementation.framework]
+    package = implementation.versions.partition(">")[0].partition("<")[0] or framework.distribution
     head = [
         f"{implementation.name} ({package} {version(package) or '?'}): {law.statement}",
         f"expected: {failure.expected}",
@@ -51,9 +45,9 @@ def script(implementation: Implementation, failure: Failure, check: Check) -> st
     lines += [part for line in source.preamble(implementation, check.dtype) for part in line.split("; ")]
     lines += ["", *source.assignments(implementation, batch, check.dtype, gradient)]
     wanted = implementation
-    if gradient and implementation.framework == "numpy":  # its gradient is an expression of its own
+    if gradient and not framework.autograd:  # its gradient is an expression of its own
         wanted = replace(implementation, expression=str(implementation.gradient))
-        lines.append(f"cotangent = {source.array('numpy', source.upstream(implementation, failure), check.dtype)}")
+        lines.append(f"cotangent = {source.upstream(implementation, failure, check.dtype)}")
     call = source.call(wanted, batch, failure.reduction, check)
     lines += ["try:", *_computed(implementation, failure, check, call, gradient), "except Exception as error:"]
     raised = failure.kind == "raised" and check.law not in REFUSALS
@@ -85,42 +79,19 @@ def _judged(implementation: Implementation, failure: Failure, check: Check, grad
 
 def _computed(implementation: Implementation, failure: Failure, check: Check, call: str, gradient: bool) -> list[str]:
     """The lines that make `got`: a list of floats, values or gradients."""
-    framework, names = implementation.framework, failure.batch.loss.margins.inputs
-    plain = _PLAIN[framework]
+    written = source.notation(implementation)
     if not gradient:
-        return [f"    loss = {call}", f"    got = {plain.format(x='loss')}" if framework != "torch" else _torch_value()]
-    if framework == "numpy":
-        return [f"    got = {plain.format(x=call)}"]
-    up = source.array(framework, source.upstream(implementation, failure), check.dtype)
-    arguments = ", ".join(names)
-    if framework == "torch":
-        made = [f"    loss = {call}", f"    loss.backward({up}.to(loss.dtype))"]
-        grads = [f"{n}.grad if {n}.grad is not None else torch.zeros_like({n})" for n in names]
-    elif framework == "jax":
-        made = [
-            f"    loss, pull = jax.vjp(lambda {arguments}: {call}, {arguments})",
-            f"    grads = pull({up}.astype(loss.dtype))",
-        ]
-        grads = [f"grads[{i}]" for i in range(len(names))]
-    elif framework == "mlx":
-        made = [f"    _, grads = mx.vjp(lambda {arguments}: {call}, [{arguments}], [{up}])"]
-        grads = [f"grads[{i}]" for i in range(len(names))]
-    elif framework == "tensorflow":
-        made = [
-            "    with tf.GradientTape() as tape:",
-            f"        tape.watch([{arguments}])",
-            f"        loss = {call}",
-            f"    grads = tape.gradient(loss, [{arguments}], output_gradients={up})",
-        ]
-        grads = [f"grads[{i}]" for i in range(len(names))]
-    else:
-        made = [f"    loss = {call}", f"    grads = paddle.grad([loss], [{arguments}], grad_outputs=[{up}])"]
-        grads = [f"grads[{i}]" for i in range(len(names))]
-    return [*made, "    got = " + " + ".join(plain.format(x=f"({g})") for g in grads)]
-
-
-def _torch_value() -> str:
-    return "    got = loss.detach().double().reshape(-1).tolist() if hasattr(loss, 'detach') else [float(loss)]"
+        value = written.value or written.numbers.format(x="loss")
+        return [f"    loss = {call}", f"    got = {value}"]
+    if not FRAMEWORKS[implementation.framework].autograd:
+        return [f"    got = {written.numbers.format(x=call)}"]
+    arguments, upstream = (
+        ", ".join(failure.batch.loss.margins.inputs),
+        source.upstream(implementation, failure, check.dtype),
+    )
+    made = [line.format(call=call, arguments=arguments, upstream=upstream) for line in written.gradient]
+    numbers = [written.numbers.format(x=f"({slope})") for slope in source.slopes(implementation, written.slope)]
+    return [*(f"    {line}" for line in made), "    got = " + " + ".join(numbers)]
 
 
 Pairs = list[tuple[Extended, Extended]]

@@ -5,55 +5,32 @@ from __future__ import annotations
 import numpy as np
 
 from hingeproof.frameworks.binding import labelled
+from hingeproof.frameworks.facts import Notation
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.batch import Array, Batch
 from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.judgement import Failure
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.runs.records import Check
 
-IMPORTS = {
-    "torch": "import torch",
-    "jax": "import jax, jax.numpy as jnp",
-    "numpy": "import numpy as np",
-    "mlx": "import mlx.core as mx, numpy as np",
-    "tensorflow": "import tensorflow as tf",
-    "paddle": "import paddle",
-}
-COMPILERS = {
-    "compile": "torch.compile({}, backend='aot_eager')",
-    "inductor": "torch.compile({})",
-    "jit": "jax.jit({}, static_argnames=('reduction',))",
-}
-_MAKE = {
-    "torch": "torch.tensor({values}, dtype=torch.{dtype}{grad})",
-    "jax": "jnp.array({values}, dtype={dtype!r})",
-    "numpy": "np.array({values}, dtype={dtype!r})",
-    "mlx": "mx.array(np.array({values}, dtype=np.float32)).astype(mx.{dtype})",
-    "tensorflow": "tf.constant({values}, dtype=tf.{dtype})",
-    "paddle": "paddle.to_tensor({values}, dtype={dtype!r}{stop})",
-}
+
+def notation(implementation: Implementation) -> Notation:
+    return FRAMEWORKS[implementation.framework].notation
 
 
-def array(framework: str, x: Array, dtype: str, grad: bool = False) -> str:
+def array(written: Notation, x: Array, dtype: str, *, leaf: bool = False) -> str:
     """An array as source text; a decimal in shortest form is exact once it is converted to the dtype."""
     whole = np.issubdtype(x.dtype, np.integer)
     values = repr((x if whole else x.astype(np.float64)).tolist())
     values = values.replace("nan", "float('nan')").replace("inf", "float('inf')")
-    if framework == "numpy" and dtype == "bfloat16":
-        return f"np.array({values}, dtype=ml_dtypes.bfloat16)"
-    if framework == "mlx" and (whole or dtype == "float64"):
-        return f"mx.array(np.array({values}, dtype=np.{dtype}){', dtype=mx.float64' if dtype == 'float64' else ''})"
-    return _MAKE[framework].format(
-        values=values, dtype=dtype, grad=", requires_grad=True" if grad else "",
-        stop=", stop_gradient=False" if grad else "",
-    )  # fmt: skip
+    template = written.array_of.get(dtype, (written.leaf if leaf else "") or written.array)
+    return ((written.integers if whole else "") or template).format(values=values, dtype=dtype)
 
 
 def preamble(implementation: Implementation, dtype: str) -> list[str]:
     """Environment, imports and global settings."""
-    framework = implementation.framework
-    extra = ", ml_dtypes" if dtype == "bfloat16" and framework == "numpy" else ""
+    written = notation(implementation)
     lines = []
     if implementation.environment:
         lines.append(
@@ -61,40 +38,44 @@ def preamble(implementation: Implementation, dtype: str) -> list[str]:
         )
     module, _, attribute = implementation.target.partition(":")
     if implementation.expression:
-        own = "; ".join(line for line in implementation.imports if line != IMPORTS[framework])
+        own = "; ".join(line for line in implementation.imports if line != written.imports)
     else:
         own = f"from {module} import {attribute.split('.')[0]}"
-    lines.append("; ".join(filter(None, [IMPORTS[framework] + extra, own])))
-    if framework == "jax" and dtype == "float64":
-        lines.append("jax.config.update('jax_enable_x64', True)")
+    lines.append("; ".join(filter(None, [written.imports_of.get(dtype, written.imports), own])))
+    if dtype in written.prelude:
+        lines.append(written.prelude[dtype])
     return lines
 
 
 def assignments(implementation: Implementation, batch: Batch, dtype: str, gradient: bool) -> list[str]:
     """One assignment for each input, the labels, and what else an expression uses by name."""
-    framework = implementation.framework
-    names = batch.loss.margins.inputs
-    out = [f"{n} = {array(framework, x, dtype, gradient)}" for n, x in zip(names, batch.inputs, strict=True)]
+    written, names = notation(implementation), batch.loss.margins.inputs
+    out = [f"{n} = {array(written, x, dtype, leaf=gradient)}" for n, x in zip(names, batch.inputs, strict=True)]
     given = labelled(implementation, batch)
     if given is not None:
         kind = dtype if given.dtype == batch.inputs[0].dtype else str(given.dtype)
-        out.append(f"targets = {array(framework, given, kind)}")
+        out.append(f"targets = {array(written, given, kind)}")
     return out
 
 
 def differentiates(implementation: Implementation, check: Check) -> bool:
     """Does the law speak of gradients that the framework gives?"""
-    return "gradient" in LAWS[check.law].needs and implementation.differentiable and implementation.framework != "numpy"
+    return "gradient" in LAWS[check.law].needs and FRAMEWORKS[implementation.framework].autograd
 
 
 def has_written_gradient(implementation: Implementation, check: Check) -> bool:
-    """Is there a NumPy gradient, as an expression, of which the law speaks?"""
+    """Is there a gradient of its own, as an expression, of which the law speaks?"""
     return "gradient" in LAWS[check.law].needs and bool(implementation.expression) and bool(implementation.gradient)
 
 
-def upstream(implementation: Implementation, failure: Failure) -> Array:
+def upstream(implementation: Implementation, failure: Failure, dtype: str) -> str:
     per_sample = failure.reduction == "none" and "none" in implementation.reductions
-    return failure.batch.cotangent if per_sample else np.ones(())
+    return array(notation(implementation), failure.batch.cotangent if per_sample else np.ones(()), dtype)
+
+
+def slopes(implementation: Implementation, template: str) -> list[str]:
+    """A template of the gradient of an input, for each of them."""
+    return [template.format(i=i, name=name) for i, name in enumerate(implementation.family.margins.inputs)]
 
 
 def _settings(implementation: Implementation, batch: Batch, reduction: str, dtype: str) -> dict[str, str]:
@@ -105,7 +86,7 @@ def _settings(implementation: Implementation, batch: Batch, reduction: str, dtyp
         out["reduction"] = repr(implementation.reduction_names.get(reduction, reduction))
     for name, x in (("weight", batch.weight), ("class_weight", batch.class_weight)):
         if x is not None and name in keywords:
-            out[name] = array(implementation.framework, x, dtype)
+            out[name] = array(notation(implementation), x, dtype)
     return out
 
 
@@ -121,7 +102,7 @@ def call(implementation: Implementation, batch: Batch, reduction: str, check: Ch
             used["dtype"] = repr(check.dtype)
         arguments = ", ".join([*tensors, *(f"{n}={v}" for n, v in used.items())])
         f = f"(lambda {arguments}: {implementation.expression})"
-        return f"{_compiled(f, check).replace(STATIC, '')}({', '.join(tensors)})"
+        return f"{_compiled(implementation, f, check.mode)}({', '.join(tensors)})"
     keywords, made = implementation.keywords, implementation.style == "module_class"
     late = {"weight"} if made else set(settings)
     early = [f"{keywords[n]}={v}" for n, v in settings.items() if n not in late]
@@ -129,18 +110,11 @@ def call(implementation: Implementation, batch: Batch, reduction: str, check: Ch
     attribute = implementation.target.partition(":")[2]
     if implementation.targets_first:
         tensors = ["targets", *batch.loss.margins.inputs]
-    f = _compiled(f"{attribute}({', '.join(early)})" if made else attribute, check)
-    if "reduction" not in keywords or made:
-        f = f.replace(STATIC, "")
+    f = f"{attribute}({', '.join(early)})" if made else attribute
+    f = _compiled(implementation, f, check.mode, static="reduction" in keywords and not made)
     return f"{f}({', '.join([*tensors, *more])})"
 
 
-STATIC = ", static_argnames=('reduction',)"
-
-
-def _compiled(f: str, check: Check) -> str:
-    if check.mode == "compile" and check.implementation.startswith("mlx."):
-        return f"mx.compile({f})"
-    if check.mode == "compile" and check.implementation.startswith(("tensorflow.", "keras.tensorflow.")):
-        return f"tf.function({f}, autograph=False)"
-    return COMPILERS[check.mode].format(f) if check.mode in COMPILERS else f
+def _compiled(implementation: Implementation, f: str, mode: str, *, static: bool = False) -> str:
+    written = notation(implementation)
+    return written.compilers.get(mode, "{f}").format(f=f, static=written.static if static else "")

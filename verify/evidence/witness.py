@@ -77,20 +77,16 @@ def witness(implementation: Implementation, failure: Failure, check: Check) -> W
 
 def repro(implementation: Implementation, failure: Failure, check: Check) -> str:
     """About five lines that import the framework and the implementation alone, and print what is answered."""
-    framework, names = implementation.framework, list(failure.batch.loss.margins.inputs)
-    gradient = source.differentiates(implementation, check)
+    written, gradient = source.notation(implementation), source.differentiates(implementation, check)
     lines = source.preamble(implementation, check.dtype)
     lines.append("; ".join(source.assignments(implementation, failure.batch, check.dtype, gradient)))
     call = source.call(implementation, failure.batch, failure.reduction, check)
-    if framework == "torch":
-        lines.append(f"loss = {call}")
-        upstream = source.array("torch", source.upstream(implementation, failure), check.dtype)
-        shown = ", ".join(f"{n}.grad" for n in names)
-        lines.append(f"loss.backward({upstream}); print(loss, {shown})" if gradient else "print(loss)")
-    elif framework == "jax" and gradient:
-        arguments = ", ".join(names)
-        lines.append(f"loss, pull = jax.vjp(lambda {arguments}: {call}, {arguments})")
-        lines.append(f"print(loss, pull({source.array('jax', source.upstream(implementation, failure), check.dtype)}))")
-    else:
-        lines.append(f"print({call})")
+    put_in = {
+        "call": call,
+        "arguments": ", ".join(failure.batch.loss.margins.inputs),
+        "upstream": source.upstream(implementation, failure, check.dtype),
+        "slopes": ", ".join(source.slopes(implementation, written.slope_shown)),
+    }
+    shown = (gradient and written.shown_gradient) or written.shown
+    lines += [line.format(**put_in) for line in shown]
     return "\n".join(lines)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.frameworks import COMPILED
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import COMPILED
 from hingeproof.properties.batch import Array, Batch
 from hingeproof.properties.blame import boundary
 from hingeproof.reference_impls.formats import to_float

@@ -6,50 +6,36 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import shlex
 from pathlib import Path
 
-# (name to import, name to install)
-PACKAGES = (
-    ("hingeproof", "hingeproof"),
-    ("numpy", "numpy"),
-    ("torch", "torch"),
-    ("jax", "jax"),
-    ("jaxlib", "jaxlib"),
-    ("optax", "optax"),
-    ("sklearn", "scikit-learn"),
-    ("keras", "keras"),
-    ("jaxopt", "jaxopt"),
-    ("rax", "rax"),
-    ("torchmetrics", "torchmetrics"),
-    ("river", "river"),
-    ("mlx", "mlx"),
-    ("tensorflow", "tensorflow-cpu"),
-    ("paddle", "paddlepaddle"),
-    ("ml_dtypes", "ml_dtypes"),
-    ("flint", "python-flint"),
-    ("hypothesis", "hypothesis"),
-    ("pytest", "pytest"),
-    ("xdist", "pytest-xdist"),
-    ("msgspec", "msgspec"),
-)
+from hingeproof.frameworks.process import added, pinned
+from hingeproof.frameworks.registry import FRAMEWORKS
 
-# what `pip install 'hingeproof[…]'` knows
-EXTRAS = (
-    "torch", "jax", "optax", "sklearn", "keras", "jaxopt", "rax", "torchmetrics", "river", "mlx",
-    "tensorflow", "paddle",
+# Libraries whose losses have contracts: name to import (and our extra that brings it), name to install.
+LIBRARIES = {
+    "optax": "optax", "sklearn": "scikit-learn", "keras": "keras", "jaxopt": "jaxopt", "rax": "rax",
+    "torchmetrics": "torchmetrics", "river": "river",
+}  # fmt: skip
+# Distributions whose release may decide a verdict.
+PACKAGES = (
+    "hingeproof",
+    *(name for f in FRAMEWORKS.values() for name in (f.distribution, *f.beside)),
+    *LIBRARIES.values(),
+    "ml_dtypes", "python-flint", "hypothesis", "pytest", "pytest-xdist", "msgspec",
 )  # fmt: skip
 
-# The one-thread rule and the fixed hash seed, for every worker.
-FLAGS = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "VECLIB_MAXIMUM_THREADS": "1",
-    "NPROC": "1",  # the size of XLA's pools on the CPU
-    "PYTHONHASHSEED": "0",
-}
-XLA = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+def distributions(name: str) -> tuple[str, ...]:
+    """Return what a framework or a library is, by the name to import, as distributions with versions."""
+    known = FRAMEWORKS.get(name)
+    return (LIBRARIES.get(name, name),) if known is None else (known.distribution, *known.beside)
+
+
+def to_install(name: str) -> str:
+    """Return what to write after `pip install` for a framework or a library, by the name to import."""
+    extra = FRAMEWORKS[name].extra if name in FRAMEWORKS else name if name in LIBRARIES else ""
+    return f"'hingeproof[{extra}]'" if extra else distributions(name)[0]
 
 
 def version(distribution: str) -> str | None:
@@ -63,7 +49,7 @@ def version(distribution: str) -> str | None:
 def versions() -> dict[str, str]:
     """Return what decides verdicts: a run resumes only where these are as they were."""
     found = {"python": platform.python_version()}
-    for _, distribution in PACKAGES:
+    for distribution in PACKAGES:
         known = version(distribution)
         if known is not None:
             found[distribution] = known
@@ -72,6 +58,7 @@ def versions() -> dict[str, str]:
 
 def environment() -> dict[str, str]:
     """Return versions, processor, system and the flags that workers get."""
+    flags = {**pinned(), **added()}
     return {
         **versions(),
         "implementation": platform.python_implementation(),
@@ -79,7 +66,7 @@ def environment() -> dict[str, str]:
         "machine": platform.machine(),
         "processor": processor(),
         "cpus": str(cpus()),
-        "flags": " ".join(f"{name}={value}" for name, value in FLAGS.items()) + f" XLA_FLAGS='{XLA}'",
+        "flags": " ".join(f"{name}={shlex.quote(value)}" for name, value in flags.items()),
     }
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.contract import Contract
 from hingeproof.reference_impls.losses import LOSSES, Loss
 
-REFERENCES = ("numpy", "torch", "jax")  # the frameworks that have references
-FRAMEWORKS = (*REFERENCES, "mlx", "tensorflow", "paddle")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 Labels = Literal["ours", "01", "one_hot"]
 
@@ -93,7 +92,7 @@ class Implementation:
     @property
     def differentiable(self) -> bool:
         """Can gradients be had: by the framework, or by a gradient function given with a NumPy callable?"""
-        return self.framework != "numpy" or self.gradient is not None
+        return FRAMEWORKS[self.framework].autograd or self.gradient is not None
 
 
 def every_parameter(loss: Loss) -> dict[str, str]:

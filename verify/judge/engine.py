@@ -15,8 +15,8 @@ from hypothesis import Phase
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.evidence.points import Answers, answers
 from hingeproof.evidence.witness import witness
-from hingeproof.frameworks import COMPILED, backend, subject
-from hingeproof.frameworks.implementation import REFERENCES, Implementation
+from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import COMPILED, FRAMEWORKS, REFERENCES, adaptor, subject
 from hingeproof.frameworks.training import descend
 from hingeproof.judge.replay import batch_of, shown
 from hingeproof.judge.shrink import limits, smallest
@@ -77,9 +77,10 @@ class Pass:
         self.profile = PROFILES[plan.profile]
         self.first = first
         self.compiled = first.mode in COMPILED
+        self.compiles = self.compiled or FRAMEWORKS[self.implementation.framework].eager_compiles
         promised = within(self.implementation.versions)  # another release has promised nothing
         self.contract = self.implementation.contract.for_mode(first.mode) if promised else Contract()
-        self.backing = backend(self.implementation.framework)
+        self.backing = adaptor(self.implementation.framework)
         flush = self.backing.flushes(first.mode, first.dtype)
         loss = self.implementation.family
         self.spec = Spec(
@@ -92,8 +93,7 @@ class Pass:
             domain=None if self.implementation.domain is None else tuple(map(float, self.implementation.domain)),  # type: ignore[arg-type]
             widths=self.implementation.widths,
         )
-        if self.compiled or self.implementation.framework == "jax":
-            # each new shape costs compilations, in eager JAX too: one for every operation
+        if self.compiles:  # each new shape
             self.spec = replace(self.spec, sizes=(8,), widths=self.implementation.widths[-1:])
         self.foci = foci_of(loss, bounded=self.implementation.domain is not None)
         self.tallies = {
@@ -254,8 +254,7 @@ class Pass:
                     due[tally.law.name] = count + (tally.law.every if seen.judged else 1)
             count += 1
 
-        slow = self.compiled or self.implementation.framework == "jax"  # eager JAX traces each call anew
-        examples = self.profile.compiled_examples if slow else self.profile.examples
+        examples = self.profile.compiled_examples if self.compiles else self.profile.examples
         self._hypothesis(body, focus, examples, extra)
 
     def _hypothesis(self, body: Callable[[Batch], None], focus: str, examples: int, extra: int) -> None:

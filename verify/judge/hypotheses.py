@@ -14,8 +14,8 @@ from flint import fmpq
 from hingeproof.errors import UsageError
 from hingeproof.evidence.points import points
 from hingeproof.evidence.witness import tensors
-from hingeproof.frameworks import subject
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import subject
 from hingeproof.plan.checks import user_implementation
 from hingeproof.plan.contract_keys import LABELS, applied
 from hingeproof.plan.preflight import Question, described, reduction

@@ -17,8 +17,8 @@ import msgspec
 from flint import fmpq
 
 from hingeproof.errors import UsageError
-from hingeproof.frameworks import LATTICE, MODES
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import LATTICE, MODES
 from hingeproof.judge.engine import run_pass
 from hingeproof.judge.hypotheses import DTYPE, BlackBox, Counterexample, agreement, batches, hypotheses, scaled
 from hingeproof.plan.contract_keys import LABELS

@@ -113,7 +113,7 @@ def overdue(entries: Iterable[Deviation], today: datetime.date) -> list[Deviatio
 def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, today: datetime.date) -> Deviation:
     """Return an entry for a failing verdict; its scope is every dtype, mode and device of the run that fails alike."""
     from hingeproof.contracts import IMPLEMENTATIONS
-    from hingeproof.frameworks.environment import version
+    from hingeproof.frameworks.environment import distributions, version
 
     assert wanted.witness is not None
     assert wanted.witness.kind is not None
@@ -123,7 +123,7 @@ def made(records: Sequence[Record], wanted: Record, *, link: str, why: str, toda
         and r.witness is not None and same_kind(r.witness, wanted.witness)
     ]  # fmt: skip
     known = IMPLEMENTATIONS.get(wanted.implementation)
-    package = {"paddle": "paddlepaddle", "tensorflow": "tensorflow-cpu"}.get(wanted.framework, wanted.framework)
+    package = distributions(wanted.framework)[0]
     versions = known.versions if known is not None and known.versions else f"{package}=={version(package)}"
     return Deviation(
         id=named(wanted, wanted.witness),

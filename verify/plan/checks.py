@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from hingeproof.contracts import IMPLEMENTATIONS
-from hingeproof.frameworks import MODES
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import MODES
 from hingeproof.plan.contract_keys import applied
 from hingeproof.plan.profiles import HALF, LIBRARIES, PROFILES
 from hingeproof.properties.catalogue import LAWS

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from hingeproof.contracts import IMPLEMENTATIONS
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.runs.records import Check, Plan
 
 PASS = {
@@ -18,8 +20,7 @@ PASS = {
     "compile": 2.2,
     "inductor": 60.0,
 }
-COMPILES = ("jax", "keras.jax", "optax", "rax")  # JAX compiles each shape in eager mode too
-COMPILING = 2.0
+COMPILING = 2.0  # where eager calls compile each shape too
 PROFILE = {"quick": 0.7, "ci": 1.0, "nightly": 8.0}
 START = 6.0  # collecting, and importing the frameworks
 
@@ -27,7 +28,8 @@ START = 6.0  # collecting, and importing the frameworks
 def cost(check: Check) -> float:
     """Return the seconds of this check's pass."""
     seconds = PASS.get(check.mode, 2.0)
-    return max(seconds, COMPILING) if check.implementation.startswith(COMPILES) else seconds
+    known = IMPLEMENTATIONS.get(check.implementation)
+    return max(seconds, COMPILING) if known and FRAMEWORKS[known.framework].eager_compiles else seconds
 
 
 def dear_first(checks: Iterable[Check]) -> list[Check]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from hingeproof.errors import UsageError, among
-from hingeproof.frameworks.implementation import FRAMEWORKS, Implementation
+from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.plan.checks import combinations, says_nothing, user_implementation
 from hingeproof.plan.contract_keys import check_loss, parse
 from hingeproof.plan.plan import needed

@@ -14,7 +14,7 @@ from hingeproof.plan.option import Option, check, decided, declared, said, split
 Names = list[str]
 Losses = Annotated[Names, Option(metavar="NAME,…", help="Losses [all].", sets="losses")]
 Frameworks = Annotated[
-    Names, Option(metavar="NAME,…", help="numpy, torch, jax, mlx… [all installed].", sets="frameworks")
+    Names, Option(metavar="NAME,…", help="Frameworks, as doctor lists them [all installed].", sets="frameworks")
 ]
 Devices = Annotated[Names, Option(metavar="NAME,…", help="cpu, cuda [cpu].", sets="devices")]
 Contract = Annotated[

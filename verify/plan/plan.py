@@ -9,9 +9,9 @@ import msgspec
 
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError, among, nearest
-from hingeproof.frameworks import MODES
-from hingeproof.frameworks.environment import EXTRAS, present
-from hingeproof.frameworks.implementation import DTYPES, FRAMEWORKS
+from hingeproof.frameworks.environment import present, to_install
+from hingeproof.frameworks.implementation import DTYPES
+from hingeproof.frameworks.registry import FRAMEWORKS, MODES
 from hingeproof.plan.option import as_plan
 from hingeproof.plan.options import VerifyOptions
 from hingeproof.properties.catalogue import LAWS
@@ -76,5 +76,4 @@ def _patterns(wanted: VerifyOptions, users: tuple[UserImplementation, ...]) -> t
 def needed(module: str, wanted_by: str) -> None:
     """Raise UsageError where a framework that was asked for by name is not there."""
     if not present(module):
-        extra = f"'hingeproof[{module}]'" if module in EXTRAS else module
-        raise UsageError(f"{wanted_by}: {module} is not installed (pip install {extra})")
+        raise UsageError(f"{wanted_by}: {module} is not installed (pip install {to_install(module)})")

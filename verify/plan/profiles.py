@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hingeproof.frameworks import LATTICE
+from hingeproof.frameworks.registry import LATTICE
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from hingeproof.errors import UsageError, among
-from hingeproof.frameworks.environment import FLAGS
+from hingeproof.frameworks.process import worker_environment
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.plan.contract_keys import check_loss, parse
 from hingeproof.plan.options import OwnCallable, VerifyOptions
 from hingeproof.plan.plan import needed
@@ -22,7 +22,7 @@ def users(wanted: VerifyOptions) -> tuple[UserImplementation, ...]:
     if not todo:
         return ()
     questions = [question(target, what) for target, what in todo.items()]
-    return tuple(preflight(questions, {**os.environ, **FLAGS}))
+    return tuple(preflight(questions, worker_environment()))
 
 
 def asked(wanted: VerifyOptions) -> dict[str, OwnCallable]:
@@ -42,7 +42,7 @@ def asked(wanted: VerifyOptions) -> dict[str, OwnCallable]:
     if wanted.grad is not None:
         if len(given) != 1:
             raise UsageError("--grad goes with one module:attribute")
-        if out[given[0]].framework != "numpy":
+        if FRAMEWORKS[among(out[given[0]].framework, FRAMEWORKS, "framework")].autograd:
             raise UsageError("--grad is for NumPy callables: other frameworks differentiate themselves")
     if wanted.contract is not None and not out:
         raise UsageError("--contract is for a callable of your own (module:attribute): the others have theirs")
@@ -78,7 +78,6 @@ def _asked(target: str, declared: OwnCallable | None, wanted: VerifyOptions) -> 
 
 def question(target: str, one: OwnCallable) -> Question:
     """Return what the preflight is to find out. Raises: UsageError for a loss, framework or contract that is none."""
-    from hingeproof.frameworks.implementation import FRAMEWORKS
     from hingeproof.reference_impls.losses import LOSSES
 
     loss = LOSSES[among(one.loss, LOSSES, "loss", see="hingeproof list losses")]

@@ -16,7 +16,7 @@ import msgspec
 
 from hingeproof.evidence.pairs import pairs
 from hingeproof.evidence.points import Answers
-from hingeproof.frameworks.environment import FLAGS, XLA
+from hingeproof.frameworks.process import worker_environment
 from hingeproof.judge.unjudged import NOT_RUN, unjudged
 from hingeproof.plan.checks import implementations
 from hingeproof.run.progress import Progress
@@ -130,17 +130,10 @@ def pytest_command(directory: Path, *, jobs: int, limit: float, fail_fast: bool,
     ]
 
 
-def worker_environment(directory: Path) -> dict[str, str]:
-    """Return the environment of pytest and its workers: one thread each, and nothing of the user's pytest."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    path = [str(Path.cwd()), *filter(None, [kept.get("PYTHONPATH")])]
+def environment_of(directory: Path) -> dict[str, str]:
+    """Return the environment of pytest and its workers: what Hypothesis stores goes to the run."""
     return {
-        **kept,
-        **FLAGS,
-        "XLA_FLAGS": " ".join(filter(None, [kept.get("XLA_FLAGS"), XLA])),
-        "PYTHONWARNINGS": "ignore",
-        "PYTHONPATH": os.pathsep.join(path),  # as with `python -m`
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        **worker_environment(),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(directory.resolve() / "inflight" / "hypothesis"),
     }
 
@@ -153,7 +146,7 @@ def watch(command: list[str], passes: Passes, progress: Progress, environment: M
             stdin=subprocess.PIPE,  # never written to: its end tells pytest that we are gone
             stdout=log,
             stderr=log,
-            env={**worker_environment(passes.directory), **environment},
+            env={**environment_of(passes.directory), **environment},
             start_new_session=True,  # Ctrl-C is ours to deal with
         )
         before = signal.signal(signal.SIGTERM, _interrupt)

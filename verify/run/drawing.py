@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hingeproof.run.controller import worker_environment
+from hingeproof.run.controller import environment_of
 from hingeproof.runs import parts, reader
 from hingeproof.runs.figures import Figure, LossCurve, SvmPicture, UlpError
 from hingeproof.runs.journal import write_lines
@@ -39,7 +39,7 @@ def _envelopes(directory: Path) -> list[Figure]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=worker_environment(directory),
+            env=environment_of(directory),
             timeout=LIMIT,
             check=False,
         )

@@ -5,7 +5,6 @@ Run as `python -m hingeproof.run.witnesses FILE` on a plan in stdin, whose devia
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from hingeproof.frameworks.environment import FLAGS
 from hingeproof.frameworks.implementation import Implementation
+from hingeproof.frameworks.process import worker_environment
 from hingeproof.ledger.migration import Shown
 from hingeproof.ledger.versions import within
 from hingeproof.plan.checks import implementations, missing_packages
@@ -61,7 +60,7 @@ def _asked(plan: Plan, environment: dict[str, str]) -> tuple[list[Shown], str]:
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "hingeproof.run.witnesses", str(out)], input=msgspec.json.encode(plan),
-                capture_output=True, env={**os.environ, **FLAGS, **environment}, timeout=SECONDS, check=False,
+                capture_output=True, env={**worker_environment(), **environment}, timeout=SECONDS, check=False,
             )  # fmt: skip
             last = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
             ended = f"the process died (exit code {done.returncode}) {last}".rstrip()

@@ -115,11 +115,11 @@ class Verdicts:
         judged: set[str] = set()
         try:
             with self._watchdog(pass_id) as begin:
-                from hingeproof.frameworks import backend
+                from hingeproof.frameworks.registry import adaptor
                 from hingeproof.judge.engine import run_pass
                 from hingeproof.plan.checks import implementations
 
-                backend(implementations(self.plan)[checks[0].implementation].framework)
+                adaptor(implementations(self.plan)[checks[0].implementation].framework)
                 begin()
                 for record in run_pass(checks, self.plan, tries, answered=partial(self.run.keep, pass_id)):
                     judged.add(record.check)
