@@ -18,8 +18,8 @@ from flint import fmpq
 from hypothesis import strategies as st
 
 from hingeproof.properties.case import Array, Batch
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended, Format, power_of_two, to_float
-from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.oracle import Arithmetic, Evaluation
 
 ZERO = fmpq(0)

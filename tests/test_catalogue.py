@@ -18,8 +18,9 @@ from hingeproof.frameworks.implementation import DTYPES, REFERENCES, every_param
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of
+from hingeproof.reference_impls.definition import Loss, rational
 from hingeproof.reference_impls.formats import to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss, rational
+from hingeproof.reference_impls.losses import LOSSES
 
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)

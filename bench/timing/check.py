@@ -22,8 +22,9 @@ from hingeproof.properties.case import Batch, extended, show
 from hingeproof.properties.laws.gradient import in_range, singular
 from hingeproof.properties.laws.reductions import reduced_interval
 from hingeproof.properties.strategies import Spec, foci_of
+from hingeproof.reference_impls.definition import Loss, rational
 from hingeproof.reference_impls.formats import FORMATS, exact, to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss, rational
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Arithmetic, Evaluation, Interval
 from hingeproof.reference_impls.sets import SubGradients
 from hingeproof.runs.timings import Case

@@ -9,8 +9,9 @@ import numpy as np
 
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.properties.strategies import NUMPY_DTYPES
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.losses import LOSSES
 
 Array = np.ndarray[Any, Any]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.definition import Loss
+from hingeproof.reference_impls.losses import LOSSES
 
 ITEM = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 # arithmetic operations on one coordinate to form its margin

@@ -10,8 +10,8 @@ from flint import fmpq
 from hingeproof.properties.case import ZERO, Batch, Case, Failure, Judgement, extended, gradient_rows, show
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import show_row
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended
-from hingeproof.reference_impls.losses import Loss
 
 _FOCI = ("kink", "inside", "random")
 

@@ -7,8 +7,8 @@ from flint import fmpq
 from hingeproof.properties.case import ZERO, Batch, Case, Failure, Judgement, show
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.moves import Moved, away, moved, secant
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended
-from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.oracle import Evaluation, Interval
 
 _HIGHAM = "Higham 2002, Accuracy and Stability of Numerical Algorithms, §2.2 and Lemma 3.1"

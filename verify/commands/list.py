@@ -14,7 +14,7 @@ from hingeproof.errors import among
 from hingeproof.frameworks.environment import present
 
 if TYPE_CHECKING:
-    from hingeproof.reference_impls.losses import Loss
+    from hingeproof.reference_impls.definition import Loss
 
 
 def show(what: str, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The three references of every loss, from the loss table itself."""
+"""The three references of every loss, where its row says that they stand."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ IMPLEMENTATIONS = tuple(
         name=f"{framework}.{loss.name}",
         framework=framework,
         loss=loss.name,
-        target=f"hingeproof.reference_impls.in_{framework}:{loss.name}",
+        target=loss.reference(framework),
         keywords=every_parameter(loss),
-        gradient=f"hingeproof.reference_impls.in_numpy:{loss.name}_grad" if framework == "numpy" else None,
+        gradient=f"{loss.reference(framework)}_grad" if framework == "numpy" else None,
         contract=REFERENCE_POLICY,
         reference=True,
         source="interfaces.md, kink policy of the references",

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from hingeproof.properties.contract import Contract
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.definition import Loss
+from hingeproof.reference_impls.losses import LOSSES
 
 REFERENCES = ("numpy", "torch", "jax")  # the frameworks that have references
 FRAMEWORKS = (*REFERENCES, "mlx", "tensorflow", "paddle")

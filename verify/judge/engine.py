@@ -32,8 +32,8 @@ from hingeproof.properties.catalogue import LAWS
 from hingeproof.properties.contract import Contract
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import Spec, foci_of
+from hingeproof.reference_impls.definition import rational
 from hingeproof.reference_impls.formats import FORMATS
-from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
 from hingeproof.runs.records import Check, Deviation, Plan, Record
 

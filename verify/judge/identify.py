@@ -28,8 +28,9 @@ from hingeproof.plan.contract_keys import LABELS, applied
 from hingeproof.plan.options import needed
 from hingeproof.plan.preflight import Question, described, load, reduction
 from hingeproof.properties.case import Batch, Case, Unanswered, extended, show
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended, to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan
 
 SECONDS = 600.0
