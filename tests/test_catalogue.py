@@ -31,7 +31,6 @@ FOLDER = Path(properties.__file__ or "").parent
 NAMED = {
     "textbook.py": "the chapter's statements are about losses that it names",
     "relations.py": "a relation has two ends, and its table is keyed by the name of one",
-    "strategies.py": "a sampler belongs to a margin map",
     "symmetry.py": "the range of float16",
 }
 

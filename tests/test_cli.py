@@ -17,8 +17,9 @@ from hingeproof.commands import main as cli
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
 from hingeproof.plan.options import Options, configured, options, plan, split
-from hingeproof.plan.preflight import Question, look
+from hingeproof.plan.preflight import Question, example, look
 from hingeproof.properties.catalogue import LAWS
+from hingeproof.reference_impls import in_numpy
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan
 
@@ -276,12 +277,16 @@ number = 3
 
 
 def question(target: str, loss: str = "hinge", **more: Any) -> Question:
-    settings = (*LOSSES[loss].parameters, "reduction", "weight")
-    margins = LOSSES[loss].margins
-    return Question(
-        target=target, loss=loss, framework="numpy", inputs=margins.inputs, row=margins.row, targets=margins.targets,
-        names=settings, **more,
-    )  # fmt: skip
+    return Question(target=target, loss=loss, framework="numpy", **more)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_sample_that_a_callable_is_tried_on_costs_something(loss: str) -> None:
+    asked = question("x:f", loss)
+    arrays = example(asked, 2)
+    function = getattr(in_numpy, loss)
+    assert function(*arrays, reduction="sum") >= 0.5 - 1e-6
+    assert function(*arrays, reduction="sum") == 2 * function(*arrays)
 
 
 @pytest.fixture

@@ -219,11 +219,7 @@ def hypotheses(asked: Asked, f: Any, loss: Loss) -> Iterator[tuple[Implementatio
     orders = ("scores_first", "targets_first") if loss.margins.targets is not None else ("scores_first",)
     for label, order in itertools.product(labels, orders):
         keys = {"order": order, **({"labels": label} if label else {})}
-        question = Question(
-            target=asked.target, loss=loss.name, framework=asked.framework, inputs=loss.margins.inputs,
-            row=loss.margins.row, targets=loss.margins.targets, names=(*loss.parameters, "reduction", "weight"),
-            contract=keys,
-        )  # fmt: skip
+        question = Question(target=asked.target, loss=loss.name, framework=asked.framework, contract=keys)
         try:
             found = described(question, f)
         except UsageError as error:

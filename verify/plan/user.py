@@ -89,15 +89,10 @@ def question(one: Asked) -> Question:
     needed(among(one.framework, FRAMEWORKS, "framework"), f"--framework {one.framework}")
     strict, keys = parse(one.contract)
     check_loss(keys, loss)
-    settings = (*loss.parameters, "reduction", "weight", *(["class_weight"] if loss.class_weight else []))
     return Question(
         target=one.target,
         loss=one.loss,
         framework=one.framework,
-        inputs=loss.margins.inputs,
-        row=loss.margins.row,
-        targets=loss.margins.targets,
-        names=settings,
         grad=one.grad,
         strict=strict,
         contract=keys,
