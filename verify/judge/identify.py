@@ -38,15 +38,6 @@ DTYPE = "float32"
 FOCI = ("kink", "ulp", "inside", "past", "random", "ties")
 SCALES = ("1", "1/K", "K", "1/(K-1)", "K-1", "1/2", "2", "1/4", "4")
 MARGINS = ("1", "0", "0.5", "2")
-# what a wrong guess between two losses is called
-CONFUSED = {
-    frozenset(("crammer_singer", "weston_watkins")), frozenset(("multi_margin", "weston_watkins")),
-    frozenset(("hinge", "squared_hinge")), frozenset(("hinge", "perceptron")), frozenset(("hinge", "hinge_embedding")),
-    frozenset(("hinge", "smooth_hinge")), frozenset(("hinge", "ramp")), frozenset(("hinge", "modified_huber")),
-    frozenset(("crammer_singer", "one_vs_rest_hinge")), frozenset(("crammer_singer", "multi_margin")),
-    frozenset(("epsilon_insensitive", "squared_epsilon_insensitive")), frozenset(("squared_hinge", "modified_huber")),
-    frozenset(("weston_watkins", "one_vs_rest_hinge")), frozenset(("crammer_singer", "multiclass_perceptron")),
-}  # fmt: skip
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -198,7 +189,8 @@ def described_as(
     """What is said of the best fit."""
     best, samples = fits[0]
     names = {v: k for k, v in LABELS.get(best.family.margins.targets, {}).items()}
-    others = [d for name, (_, d) in misses.items() if frozenset((name, best.loss)) in CONFUSED]
+    # it may be mistaken for a loss of the same form alone
+    others = [d for name, (_, d) in misses.items() if LOSSES[name].margins.form == best.family.margins.form]
     remarks = []
     if asked.claimed and asked.claimed != best.loss:
         remarks.append(f"this is {best.family.title}, not {LOSSES[asked.claimed].title}")
