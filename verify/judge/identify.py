@@ -179,7 +179,7 @@ def look(asked: Asked) -> Identity:
         closest = sorted(misses.values(), key=lambda m: -m[0])[:3]
         return Identity(others=[d for _, d in closest])
     # of equals the plainest: fewest things fixed, scale 1
-    fits.sort(key=lambda fit: (len(fit[0].scale) > 1, len(fit[0].fixed), list(LOSSES).index(fit[0].loss)))
+    fits.sort(key=lambda fit: (fit[0].scale != "1", len(fit[0].fixed), list(LOSSES).index(fit[0].loss)))
     return described_as(asked, fits, misses)
 
 
