@@ -27,7 +27,7 @@ def huberised(delta):
 HUBERISED = Loss(
     name="huberised_hinge", title="Huberised squared hinge", margins=BINARY, phi={None: huberised},
     phi_parameters=("delta",), parameters={"delta": "0"}, choices={"delta": ("0", "0.5", "-1")},
-    references="huberised", source="Rosset and Zhu 2007, eq. 10",
+    references="huberised", source="Rosset and Zhu 2007",
 )
 taken = replace(HUBERISED, name="hinge")
 nothing = 3
