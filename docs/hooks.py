@@ -14,7 +14,8 @@ from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.evidence.curves import curve
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
-from hingeproof.reference_impls.losses import LOSSES, Loss, rational
+from hingeproof.reference_impls.definition import Loss, rational
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reports.write import charts
 
 # A link to a file of the repository that is no page of the site: its name is shown instead.

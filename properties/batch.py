@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended, Format, exact, to_float
-from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.oracle import Arithmetic, Evaluation, Interval, evaluate
 
 ZERO, ONE = fmpq(0), fmpq(1)

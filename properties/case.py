@@ -12,8 +12,8 @@ from flint import fmpq
 from hingeproof.properties.batch import Array, Batch, extended
 from hingeproof.properties.call import Output, Subject, call, gradient_rows
 from hingeproof.properties.contract import Contract
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended
-from hingeproof.reference_impls.losses import Loss
 
 if TYPE_CHECKING:
     from hingeproof.properties.svm.optima import Optimum, RidgeArrays, Solver

@@ -8,7 +8,7 @@ from typing import Literal
 
 from hingeproof.properties.case import Case
 from hingeproof.properties.judgement import Judgement
-from hingeproof.reference_impls.losses import Loss
+from hingeproof.reference_impls.definition import Loss
 
 VALUE_MODES = (
     "eager", "jit", "compile", "inductor", "vmap", "func_grad", "checkpoint", "autocast", "threads", "remat", "x64",

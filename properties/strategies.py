@@ -7,7 +7,7 @@ to simple samples, so a failure shrinks to one sample with simple numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,8 +18,9 @@ from flint import fmpq
 from hypothesis import strategies as st
 
 from hingeproof.properties.batch import Array, Batch
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended, Format, power_of_two, to_float
-from hingeproof.reference_impls.losses import Loss
+from hingeproof.reference_impls.margins import Form
 from hingeproof.reference_impls.oracle import Arithmetic, Evaluation
 
 ZERO = fmpq(0)
@@ -33,12 +34,12 @@ NUMPY_DTYPES: dict[str, Any] = {
 def foci_of(loss: Loss, *, bounded: bool = False) -> tuple[str, ...]:
     """The foci that mean something for this loss; for scores from a bounded domain there are fewer."""
     several = loss.margins.row == "vector" and not loss.margins.norms
-    without = set() if several else {"ties", "masked"}
+    without = set() if several else {"ties"}
     if loss.margins.norms:
         without |= {"large", "small", "not_finite"}
     if not loss.every(lambda phi: phi.breaks):
         without |= {"kink", "ulp"} if not loss.labels_decide else set()
-    if loss.margins.name == "one_vs_rest":
+    if not loss.margins.differences:  # a class is masked by a gap to it of +∞
         without |= {"masked"}
     if bounded:
         without |= {"large", "not_finite", "masked"}
@@ -126,7 +127,7 @@ class Spec:
         for _ in range(size):
             cotangents.append(source.pick(_COTANGENTS))
             weights.append(source.pick(_WEIGHTS))
-            row, target = _SAMPLERS[self.loss.margins.name](self, params, focus, width, source)
+            row, target = SAMPLERS[self.loss.margins.form](self, params, focus, width, source)
             rows.append([to_float(self.format.round(self._folded(x))) for x in row])
             tangents.append([source.pick(_TANGENTS) for _ in row])
             targets.append(target)
@@ -225,7 +226,7 @@ def _binary_sample(
     z = spec.margin(focus, sign if spec.loss.labels_decide else None, params, source)
     if focus == "small" and z == 0 and sign < 0:
         return [-0.0], sign
-    return [z if sign > 0 or spec.loss.margins.name == "score" else -z], sign
+    return [z if sign > 0 or not spec.loss.margins.signed else -z], sign
 
 
 def _ranking_sample(
@@ -252,11 +253,10 @@ def _class_sample(
     tied = spec.margin(focus, None, params, source)
     row: list[Extended] = []
     for k in range(width):
-        one_vs_rest = spec.loss.margins.name == "one_vs_rest"
         z = tied if focus == "ties" and source.byte() % 4 else spec.margin(focus, None, params, source)
         if focus == "masked" and k != c and source.byte() % 2:
             row.append(-math.inf)
-        elif one_vs_rest:
+        elif not spec.loss.margins.differences:
             row.append(z if k == c else -z)
         elif k == c:
             row.append(base if focus != "not_finite" or source.byte() % 4 else z)
@@ -350,10 +350,13 @@ def _plus(a: Extended, b: Extended) -> Extended:
     return to_float(a) + to_float(b)
 
 
-_SAMPLERS = {
-    "binary": _binary_sample, "score": _binary_sample, "ranking": _ranking_sample, "residual": _residual_sample,
-    "one_vs_rest_gaps": _class_sample, "one_vs_rest": _class_sample, "multilabel": _multilabel_sample,
-    "triplet": _triplet_sample, "cosine": _cosine_sample,
+# (what is drawn for, its parameters, focus, width, bytes) → one sample's row and label
+Sampler = Callable[[Spec, dict[str, fmpq], str, int, Bytes], tuple[list[Extended], Any]]
+SAMPLERS: dict[Form, Sampler] = {
+    (1, "scalar", "sign"): _binary_sample, (2, "scalar", "sign"): _ranking_sample,
+    (1, "scalar", "real"): _residual_sample, (1, "vector", "index"): _class_sample,
+    (1, "vector", "multilabel"): _multilabel_sample, (2, "vector", "sign"): _cosine_sample,
+    (3, "vector", None): _triplet_sample,
 }  # fmt: skip
 
 

@@ -6,13 +6,13 @@ sample's terms; each is a margin z with its gradient over the row. Non-finite sc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from flint import arb, ctx, fmpq
+from flint import fmpq
 
-from hingeproof.reference_impls.formats import Extended, Format, power_of_two
+from hingeproof.reference_impls.formats import Extended, Format
 
 ZERO, ONE = fmpq(0), fmpq(1)
 Params = Mapping[str, fmpq]
@@ -33,26 +33,62 @@ class Term:
     singular: bool = False
 
 
-@dataclass(frozen=True)
+# What a sample may be: how many tensors, a number or a vector in each, and the kind of its label. Whoever draws samples
+# draws these.
+Form = tuple[int, str, str | None]
+FORMS: tuple[Form, ...] = (
+    (1, "scalar", "sign"), (2, "scalar", "sign"), (1, "scalar", "real"), (1, "vector", "index"),
+    (1, "vector", "multilabel"), (2, "vector", "sign"), (3, "vector", None),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class MarginMap:
-    """`inputs` names the tensors; `row` is "scalar" (one number a sample) or "vector" (K or D numbers a sample)."""
+    """How a sample becomes margins.
+
+    inputs: the tensors' names. row: "scalar" (one number a sample) or "vector" (K or D numbers a sample).
+    targets: the kind of label: sign, real, index, multilabel, or None. operations: of arithmetic on one coordinate, to
+    form its margin. norms: `terms` evaluates in balls. lengths: do margins grow with the scores? A cosine does not.
+    """
 
     name: str
     formula: str
     latex: str
     inputs: tuple[str, ...]
     row: str
-    targets: str | None  # sign, real, index, multilabel or None
+    targets: str | None
     terms: Callable[[Row, object, Params, Format], Iterator[Term]]
+    operations: int
     norms: bool = False
+    lengths: bool = True
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise ValueError(f"{self.name}: no samples of the form {self.form} are drawn: it is one of {FORMS}")
 
     @property
+    def form(self) -> Form:
+        return len(self.inputs), self.row, self.targets
+
+    @property
+    def pairs(self) -> bool:
+        """Are there margins for all pairs of classes, K² and not K of them?"""
+        return self.targets == "multilabel"
+
+    @cached_property
     def differences(self) -> bool:
         """Do all margins keep their values when one number is added to every score? (Derived from the gradients.)"""
         if self.norms or self.row != "vector":
             return False
-        row, target = [ZERO, ONE, 2 * ONE], [1, -1, -1] if self.targets == "multilabel" else 1
-        return all(sum(t.gradient.values(), ZERO) == 0 for t in self.terms(row, target, {"margin": ONE}, _WIDE))
+        return all(sum(g.values(), ZERO) == 0 for g in self._gradients([1, -1, -1] if self.pairs else 1))
+
+    @cached_property
+    def signed(self) -> bool:
+        """Does the label's sign turn the margin? (Derived from the gradients.)"""
+        return self.targets == "sign" and not self.norms and self._gradients(1) != self._gradients(-1)
+
+    def _gradients(self, target: object) -> list[dict[int, fmpq]]:
+        return [t.gradient for t in self.terms([ZERO, ONE, 2 * ONE], target, {"margin": ONE}, _WIDE)]
 
 
 _WIDE = Format("exact", 4096, -4096, 4096)
@@ -61,10 +97,10 @@ _WIDE = Format("exact", 4096, -4096, 4096)
 def subtract(a: Extended, b: Extended) -> Extended:
     if isinstance(a, fmpq) and isinstance(b, fmpq):
         return a - b
-    return _plain(a) - _plain(b)
+    return plain(a) - plain(b)
 
 
-def _plain(a: Extended) -> float:
+def plain(a: Extended) -> float:
     return 0.0 if isinstance(a, fmpq) else a
 
 
@@ -72,7 +108,7 @@ def times_sign(sign: int, a: Extended) -> Extended:
     return a if sign > 0 else -a
 
 
-def _difference_error(a: fmpq, b: fmpq, margin: fmpq, fmt: Format) -> fmpq:
+def difference_error(a: fmpq, b: fmpq, margin: fmpq, fmt: Format) -> fmpq:
     """The error of a − b before the last, monotone rounding, in whichever order Δ − (a − b) is evaluated.
 
     (Δ − (a − b)), ((Δ − a) + b) and ((Δ + b) − a) round their first operation; the inputs are known, so that
@@ -85,7 +121,7 @@ def _difference(plus: int, minus: int, row: Row, params: Params, fmt: Format, si
     a, b = (row[plus], row[minus]) if sign > 0 else (row[minus], row[plus])
     gradient = {plus: ONE * sign, minus: -ONE * sign}
     if isinstance(a, fmpq) and isinstance(b, fmpq):
-        return Term(a - b, gradient, _difference_error(a, b, params.get("margin", ZERO), fmt))
+        return Term(a - b, gradient, difference_error(a, b, params.get("margin", ZERO), fmt))
     return Term(subtract(a, b), gradient)
 
 
@@ -139,173 +175,32 @@ def _multilabel(row: Row, target: object, params: Params, fmt: Format) -> Iterat
                 yield _difference(j, k, row, params, fmt)
 
 
-# -- margins with norms, in balls ----------------------------------------------------------------------------------
-
-_BITS = 300
-
-
-def _ball(x: arb) -> tuple[fmpq, fmpq]:
-    """Middle and radius as rationals."""
-
-    def rational(y: arb) -> fmpq:
-        man, exp = y.man_exp()
-        return fmpq(man) * power_of_two(int(exp))
-
-    return rational(x.mid()), rational(x.rad())
-
-
-def _norm(diff: list[fmpq], p: int, inside: fmpq = ZERO) -> arb:
-    """(Σ |x|^p + inside)^(1/p)"""
-    if p == 1:
-        return arb(sum((abs(x) for x in diff), ZERO) + inside)
-    return arb(sum((x * x for x in diff), ZERO) + inside).sqrt()
-
-
-def _gamma(fmt: Format, n: int) -> fmpq:
-    g = fmt.gamma(n)
-    assert g is not None, "rows of a metric loss are short"
-    return g
-
-
-def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
-    """z = ‖a − n + ε‖ − ‖a − p + ε‖; ε per component as in torch's pairwise_distance, 0 for ours.
-
-    root_eps is one more addend under the root, as in optax and MLX.
-
-    Forward error of a computed norm (Higham §3.1): each difference carries two roundings relative to |a − p| + ε, a
-    square one more, the sum D − 1, the root halves what came before and adds one: γ_{D+4} ‖ |a − p| + ε ‖.
-    """
-    width = len(row) // 3
-    if any(isinstance(x, float) for x in row):
-        # inf − inf within one norm is NaN; an infinite distance to one of them decides
-        yield Term(_infinite_triplet([_plain(x) for x in row], width), {})
-        return
-    exact = [x for x in row if isinstance(x, fmpq)]
-    a, near, far = exact[:width], exact[width : 2 * width], exact[2 * width :]
-    eps, p, margin = params.get("eps", ZERO), int(params["p"].p), params["margin"]
-    inside = params.get("root_eps", ZERO)
-    relative = _gamma(fmt, width + 6 + 2 * (inside != 0))
-    with ctx.workprec(_BITS):
-        distances: list[arb] = []
-        gradients: dict[int, fmpq] = {}
-        errors: dict[int, fmpq] = {}
-        total = abs(margin)
-        rounded = width * fmt.rounding_error(eps)
-        singular = False
-        for sign, other, offset in ((-1, near, width), (1, far, 2 * width)):
-            diff = [x - y + eps for x, y in zip(a, other, strict=True)]
-            size = [abs(x - y) + eps for x, y in zip(a, other, strict=True)]
-            d, reach = _norm(diff, p, inside), _ball(_norm(size, p, inside))
-            singular = singular or d == 0 or (p == 1 and not all(diff))
-            distances.append(d)
-            total += reach[0] + reach[1]
-            for i, (x, s) in enumerate(zip(diff, size, strict=True)):
-                if p == 1:
-                    slope, slack = (fmpq((x > 0) - (x < 0)), ZERO), ZERO
-                    if abs(x) <= 2 * relative * s and eps != 0:
-                        slack = 2 * ONE  # the sign of a cancelled component is not determined
-                elif d == 0:
-                    slope, slack = (ZERO, ZERO), ZERO
-                else:
-                    slope = _ball(arb(x) / d)
-                    bound = _ball(arb(s) / d)
-                    # ‖·‖ ≥ the component: under a root of a sum of squares no quotient exceeds 1
-                    slack = _gamma(fmt, 2 * width + 12) * (bound[0] + bound[1])
-                    # ε itself is rounded, absolutely so where it is subnormal; so are the tiny quotients it leaves
-                    inverse = _ball(1 / d)
-                    slack += fmt.rounding_error(eps) * (inverse[0] + inverse[1]) + 4 * fmt.subnormal
-                for where, direction in ((i, sign), (offset + i, -sign)):
-                    gradients[where] = gradients.get(where, ZERO) + direction * slope[0]
-                    errors[where] = errors.get(where, ZERO) + slope[1] + slack
-        middle, radius = _ball(distances[1] - distances[0])
-    exactly = radius == 0 and eps == 0 and inside == 0 and _norms_exact(a, (near, far), p, margin, fmt)
-    yield Term(middle, gradients, ZERO if exactly else radius + relative * total + 2 * rounded, errors, singular)
-
-
-def _norms_exact(a: list[fmpq], others: tuple[list[fmpq], ...], p: int, margin: fmpq, fmt: Format) -> bool:
-    """Do the sums in both norms, their roots and their difference fit the format, in every order? (Small dyadics.)"""
-    norms = []
-    for other in others:
-        diff = [x - y for x, y in zip(a, other, strict=True)]
-        parts = [abs(x) ** p for x in diff]
-        total = sum(parts, ZERO)
-        grain = fmpq(1, max(int(q.q) for q in parts))
-        if total / grain >= power_of_two(fmt.precision) or total > fmt.largest or grain < fmt.subnormal:
-            return False
-        norm, radius = _ball(_norm(diff, p))
-        if radius != 0 or not fmt.holds(norm):
-            return False
-        norms.append(norm)
-    return _difference_error(norms[1], norms[0], margin, fmt) == 0
-
-
-def _infinite_triplet(row: list[float], width: int) -> float:
-    a, near, far = row[:width], row[width : 2 * width], row[2 * width :]
-    distances = [sum(abs(x - y) for x, y in zip(a, other, strict=True)) for other in (near, far)]
-    return distances[1] - distances[0]
-
-
-def _cosine(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
-    """z = ⟨x₁, x₂⟩ / (‖x₁‖ ‖x₂‖), with 0 where a vector is 0.
-
-    Error: the dot product carries γ_D Σ|x₁ x₂| ≤ γ_D ‖x₁‖ ‖x₂‖, each norm γ_{D/2+2}, product and division one each.
-    """
-    width = len(row) // 2
-    if any(isinstance(x, float) for x in row):
-        yield Term(math.nan, {})
-        return
-    exact = [x for x in row if isinstance(x, fmpq)]
-    x1, x2 = exact[:width], exact[width:]
-    if not any(x1) or not any(x2):
-        yield Term(ZERO, {}, singular=True)
-        return
-    relative = _gamma(fmt, 2 * width + 8)
-    with ctx.workprec(_BITS):
-        n1, n2 = _norm(x1, 2), _norm(x2, 2)
-        dot = sum((x * y for x, y in zip(x1, x2, strict=True)), ZERO)
-        cos = arb(dot) / (n1 * n2)
-        gradient, errors = {}, {}
-        for offset, own, other, n_own, n_other in ((0, x1, x2, n1, n2), (width, x2, x1, n2, n1)):
-            for i, (x, y) in enumerate(zip(own, other, strict=True)):
-                slope = _ball((arb(y) / n_other - cos * arb(x) / n_own) / n_own)
-                reach = _ball((abs(arb(y)) / n_other + abs(arb(x)) / n_own) / n_own)
-                gradient[offset + i] = slope[0]
-                errors[offset + i] = slope[1] + _gamma(fmt, 4 * width + 16) * (reach[0] + reach[1])
-        middle, radius = _ball(cos)
-    yield Term(middle, gradient, radius + relative, errors)
-
-
-BINARY = MarginMap("binary", "z = y s", "z = y s", ("scores",), "scalar", "sign", _binary)
-SCORE = MarginMap("score", "z = s", "z = s", ("scores",), "scalar", "sign", _plain_score)
-RANKING = MarginMap("ranking", "z = y (x1 − x2)", "z = y (x_1 - x_2)", ("x1", "x2"), "scalar", "sign", _ranking)
-RESIDUAL = MarginMap("residual", "z = s − t", "z = s - t", ("scores",), "scalar", "real", _residual)
+BINARY = MarginMap(
+    name="binary", formula="z = y s", latex="z = y s", inputs=("scores",), row="scalar", targets="sign", terms=_binary,
+    operations=1,
+)  # fmt: skip
+SCORE = MarginMap(
+    name="score", formula="z = s", latex="z = s", inputs=("scores",), row="scalar", targets="sign", terms=_plain_score,
+    operations=0,
+)  # fmt: skip
+RANKING = MarginMap(
+    name="ranking", formula="z = y (x1 − x2)", latex="z = y (x_1 - x_2)", inputs=("x1", "x2"), row="scalar",
+    targets="sign", terms=_ranking, operations=2,
+)  # fmt: skip
+RESIDUAL = MarginMap(
+    name="residual", formula="z = s − t", latex="z = s - t", inputs=("scores",), row="scalar", targets="real",
+    terms=_residual, operations=1,
+)  # fmt: skip
 GAPS = MarginMap(
-    "one_vs_rest_gaps",
-    "z_k = s_c − s_k, k ≠ c",
-    "z_k = s_c - s_k,\\ k \\ne c",
-    ("scores",),
-    "vector",
-    "index",
-    _gaps,
-)
-ONE_VS_REST = MarginMap("one_vs_rest", "z_k = y_k s_k", "z_k = y_k s_k", ("scores",), "vector", "index", _one_vs_rest)
+    name="one_vs_rest_gaps", formula="z_k = s_c − s_k, k ≠ c", latex="z_k = s_c - s_k,\\ k \\ne c",
+    inputs=("scores",), row="vector", targets="index", terms=_gaps, operations=1,
+)  # fmt: skip
+ONE_VS_REST = MarginMap(
+    name="one_vs_rest", formula="z_k = y_k s_k", latex="z_k = y_k s_k", inputs=("scores",), row="vector",
+    targets="index", terms=_one_vs_rest, operations=1,
+)  # fmt: skip
 MULTILABEL = MarginMap(
-    "multilabel",
-    "z_jk = s_j − s_k, j ∈ T, k ∉ T",
-    "z_{jk} = s_j - s_k,\\ j \\in T, k \\notin T",
-    ("scores",),
-    "vector",
-    "multilabel",
-    _multilabel,
-)
-TRIPLET = MarginMap(
-    "triplet",
-    "z = ‖a − n‖_p − ‖a − p‖_p",
-    "z = \\|a - n\\|_p - \\|a - p\\|_p",
-    ("anchor", "positive", "negative"),
-    "vector",
-    None,
-    _triplet,
-    True,
-)
-COSINE = MarginMap("cosine", "z = cos(x1, x2)", "z = \\cos(x_1, x_2)", ("x1", "x2"), "vector", "sign", _cosine, True)
+    name="multilabel", formula="z_jk = s_j − s_k, j ∈ T, k ∉ T",
+    latex="z_{jk} = s_j - s_k,\\ j \\in T, k \\notin T", inputs=("scores",), row="vector", targets="multilabel",
+    terms=_multilabel, operations=1,
+)  # fmt: skip

@@ -14,8 +14,8 @@ from functools import cached_property
 
 from flint import fmpq
 
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended, Format, is_power_of_two, to_float
-from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.margins import Row, Term
 from hingeproof.reference_impls.phi import Phi
 from hingeproof.reference_impls.sets import Group, SubGradients

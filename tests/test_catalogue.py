@@ -18,8 +18,9 @@ from hingeproof.frameworks.registry import MODES, REFERENCES
 from hingeproof.properties.catalogue import GROUPS, LAWS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of
+from hingeproof.reference_impls.definition import Loss, rational
 from hingeproof.reference_impls.formats import to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss, rational
+from hingeproof.reference_impls.losses import LOSSES
 
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
@@ -30,7 +31,6 @@ FOLDER = Path(properties.__file__ or "").parent
 NAMED = {
     "textbook.py": "the chapter's statements are about losses that it names",
     "relations.py": "a relation has two ends, and its table is keyed by the name of one",
-    "strategies.py": "a sampler belongs to a margin map",
     "symmetry.py": "the range of float16",
 }
 

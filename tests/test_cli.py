@@ -19,8 +19,9 @@ from hingeproof.errors import UsageError
 from hingeproof.plan.option import split
 from hingeproof.plan.options import VerifyOptions, configured, options
 from hingeproof.plan.plan import plan
-from hingeproof.plan.preflight import Question, look
+from hingeproof.plan.preflight import Question, example, look
 from hingeproof.properties.catalogue import LAWS
+from hingeproof.reference_impls import in_numpy
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan
 
@@ -278,12 +279,16 @@ number = 3
 
 
 def question(target: str, loss: str = "hinge", **more: Any) -> Question:
-    settings = (*LOSSES[loss].parameters, "reduction", "weight")
-    margins = LOSSES[loss].margins
-    return Question(
-        target=target, loss=loss, framework="numpy", inputs=margins.inputs, row=margins.row, targets=margins.targets,
-        names=settings, **more,
-    )  # fmt: skip
+    return Question(target=target, loss=loss, framework="numpy", **more)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_sample_that_a_callable_is_tried_on_costs_something(loss: str) -> None:
+    asked = question("x:f", loss)
+    arrays = example(asked, 2)
+    function = getattr(in_numpy, loss)
+    assert function(*arrays, reduction="sum") >= 0.5 - 1e-6
+    assert function(*arrays, reduction="sum") == 2 * function(*arrays)
 
 
 @pytest.fixture

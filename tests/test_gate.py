@@ -8,17 +8,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import gate_power
+import here
 import numpy as np
 import pytest
+from gate_power import Attempt
+from planted import chunked
 
-from hingeproof.bench import gate_power
 from hingeproof.bench.gate import controller as gating
 from hingeproof.bench.gate import processes
 from hingeproof.bench.gate import side as sides
 from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, _alike, decide
 from hingeproof.bench.gate.processes import Place, Process, Shared, SideError, answer, loading
-from hingeproof.bench.gate_power import Trial
-from hingeproof.bench.planted import _hinge
 from hingeproof.bench.timing.clock import Spec
 from hingeproof.bench.timing.data import Data, make
 from hingeproof.commands.main import run
@@ -298,10 +299,9 @@ def test_a_fast_wrong_answer_is_invalid(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_doubled_work_is_a_confirmed_regression(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "slow.py").write_text(
-        "from hingeproof.bench.planted import _hinge\none, two = _hinge(0), _hinge(100)\n"
-    )
+    (tmp_path / "slow.py").write_text("from planted import chunked\none, two = chunked(0), chunked(100)\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", here.FOLDER)
     words = ["--base", "slow:one", "--head", "slow:two", "--loss", "hinge", "--framework", "numpy", "--pairs", "5"]
     assert run(["bench", "gate", *words, "--phase", "forward", "--size", "5e4", "--out", "run"]) == 1
     assert "1 regression" in capsys.readouterr().out
@@ -407,13 +407,13 @@ def test_the_planted_work_is_of_the_size_it_says() -> None:
     y = np.ones(1000, np.float32)
     for extra in (0, 3, 5, 10):
         calls[0] = 0
-        assert _hinge(extra)(s, y.view(Counted)) == hinge(s, y)
+        assert chunked(extra)(s, y.view(Counted)) == hinge(s, y)
         assert calls[0] == 100 + extra
 
 
 def test_trials_are_balanced_and_summed_up() -> None:
-    def trial(planted: int, gate: str, whitney: bool = False) -> Trial:
-        return Trial(
+    def trial(planted: int, gate: str, whitney: bool = False) -> Attempt:
+        return Attempt(
             planted=planted, gate=gate, effect=0.0, low=0.0, floor=0.0, pairs=6, gate_seconds=9.0, compare_median=False,
             compare_mean=False, mann_whitney=whitney, before=1.0, after=1.0, load="1.0 1 1", environment="x",
         )  # fmt: skip

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from gate_power import implementation
+from here import sides
 
 from hingeproof.bench.gate import instructions
 from hingeproof.bench.gate.paired import Subject
 from hingeproof.bench.gate.processes import Place, Shared, SideError, loading
-from hingeproof.bench.gate.side import prepare
-from hingeproof.bench.gate_power import implementation
 from hingeproof.bench.timing.data import make
 from hingeproof.bench.timing.measure import spec_of
 from hingeproof.commands.main import run
@@ -16,7 +16,7 @@ from hingeproof.errors import UsageError
 from hingeproof.runs.timings import Case
 
 CASE = Case(
-    implementation="hingeproof.bench.planted", loss="hinge", framework="numpy", dtype="float32", n=50_000, k=1,
+    implementation="planted", loss="hinge", framework="numpy", dtype="float32", n=50_000, k=1,
     phase="forward", mode="eager", device="cpu",
 )  # fmt: skip
 
@@ -54,9 +54,9 @@ def test_without_valgrind_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: py
 
 @pytest.mark.nightly
 def test_three_percent_more_work_is_counted() -> None:
-    sides = prepare("impl:hingeproof.bench.planted:slower_0", "impl:hingeproof.bench.planted:slower_3", 1)
+    both = sides("impl:planted:slower_0", "impl:planted:slower_3")
     cases = [[Subject(CASE, implementation(0), implementation(percent))] for percent in (0, 3)]
-    same, slower = (instructions.decide(s, *sides)[0] for s in cases)
+    same, slower = (instructions.decide(s, *both)[0] for s in cases)
     assert same.verdict == "equivalent"
     assert slower.verdict == "regression"
     assert slower.judged is not None

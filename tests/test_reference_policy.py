@@ -6,9 +6,11 @@ Expected numbers are fractions worked by hand from each definition; samples lie 
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import inspect
 import math
+import pickle
 from dataclasses import dataclass, field
 from fractions import Fraction as F
 from functools import partial
@@ -19,6 +21,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
+
+from hingeproof.reference_impls.in_torch.modules import MODULES
+from hingeproof.reference_impls.losses import LOSSES
 
 # PyTorch's forward mode imports a module of its own that still calls torch.jit.script
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
@@ -523,6 +528,39 @@ def test_modules_are_the_functions(loss: str) -> None:
         assert module_class().margin == inspect.signature(fw.function(loss)).parameters["margin"].default
 
 
+@every_loss
+def test_a_module_is_a_class_like_any_other(loss: str) -> None:
+    fw = FRAMEWORKS[1]
+    (module_class,) = (m for m in MODULES.values() if m.function is fw.function(loss))
+    assert getattr(importlib.import_module(module_class.__module__), module_class.__qualname__) is module_class
+    assert fw.function(module_class.__name__) is module_class
+    made = module_class(reduction="sum")
+    inputs, rest, _ = drawn(fw, loss)
+    for again in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert repr(again) == repr(made)
+        assert torch.equal(again(*inputs, *rest), made(*inputs, *rest))
+
+
+def test_the_constructors_take_what_the_functions_take_by_keyword() -> None:
+    taken = {
+        name: str(inspect.signature(FRAMEWORKS[1].function(name)))
+        for name in ("RampLoss", "SmoothHingeLoss", "MultiMarginLoss", "CosineEmbeddingLoss")
+    }
+    assert taken == {
+        "RampLoss": "(*, reduction: 'str' = 'mean') -> 'None'",
+        "SmoothHingeLoss": "(margin: 'float' = 1.0, gamma: 'float' = 1.0, *, reduction: 'str' = 'mean') -> 'None'",
+        "MultiMarginLoss": "(margin: 'float' = 1.0, p: 'int' = 1, *, class_weight: 'torch.Tensor | None' = None, "
+        "reduction: 'str' = 'mean') -> 'None'",
+        "CosineEmbeddingLoss": "(margin: 'float' = 0.0, *, reduction: 'str' = 'mean') -> 'None'",
+    }
+    module_class = FRAMEWORKS[1].function("HingeLoss")
+    assert module_class(0.5).margin == 0.5
+    with pytest.raises(TypeError, match="HingeLoss: too many positional arguments"):
+        module_class(0.5, "sum")
+    with pytest.raises(TypeError, match="HingeLoss: got an unexpected keyword argument 'gamma'"):
+        module_class(gamma=1.0)
+
+
 def test_class_weight_is_a_buffer() -> None:
     module = FRAMEWORKS[1].function("MultiMarginLoss")(class_weight=torch.tensor([1.0, 2.0, 3.0]))
     assert list(module.state_dict()) == ["class_weight"]
@@ -532,7 +570,9 @@ def test_class_weight_is_a_buffer() -> None:
 @every_framework
 def test_documents_and_names(fw: Any) -> None:
     module = importlib.import_module(f"hingeproof.reference_impls.in_{fw.name}")
-    assert set(EXAMPLES) <= set(module.__all__)
+    plain = {name for name in module.__all__ if not name.endswith(("_grad", "Loss"))}
+    assert plain == set(EXAMPLES) == set(LOSSES)
+    assert len(module.__all__) == (1 if fw.name == "jax" else 2) * len(plain)
     for loss in EXAMPLES:
         lines = [line.strip().partition(" ")[0] for line in inspect.getdoc(fw.function(loss)).splitlines()]
         assert [line for line in lines if line in ("Shapes:", "Dtypes:", "Raises:", "Source:")] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from flint import fmpq
 from hypothesis import HealthCheck, find, settings
 
+from hingeproof.bench.timing.data import SAMPLERS as TIMED
 from hingeproof.properties.batch import Batch
-from hingeproof.properties.strategies import FOCI, NUMPY_DTYPES, Bytes, Spec, foci_of, strata
+from hingeproof.properties.strategies import FOCI, NUMPY_DTYPES, SAMPLERS, Bytes, Spec, foci_of, strata
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import LOSSES
+from hingeproof.reference_impls.margins import FORMS, SCORE
 from hingeproof.reference_impls.oracle import Arithmetic
 
 each = pytest.mark.parametrize("name", LOSSES)
@@ -39,6 +42,27 @@ def drawn(name: str, dtype: str, focus: str) -> tuple[Batch, ...]:
     spec, source = spec_of(name, dtype), random.Random(f"{name} {dtype} {focus}")
     count = max(4, len(spec.parameter_sets))
     return tuple(spec.decode(focus, 32, width_of(spec), bytes([i]) + source.randbytes(6000)) for i in range(count))
+
+
+def test_samples_of_every_form_are_drawn_for_laws_and_for_timings() -> None:
+    assert set(SAMPLERS) == set(TIMED) == set(FORMS)
+    assert {loss.margins.form for loss in LOSSES.values()} == set(FORMS)
+
+
+def test_a_form_that_nobody_draws_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"score: no samples of the form \(1, 'scalar', 'index'\) are drawn"):
+        replace(SCORE, targets="index")
+
+
+def test_what_a_map_is_comes_from_its_gradients() -> None:
+    signed = {loss.name for loss in LOSSES.values() if loss.margins.signed}
+    assert signed == {
+        "hinge", "squared_hinge", "perceptron", "smooth_hinge", "modified_huber", "ramp", "margin_ranking"
+    }  # fmt: skip
+    differences = {loss.name for loss in LOSSES.values() if loss.margins.differences}
+    assert differences == {
+        "weston_watkins", "multi_margin", "crammer_singer", "multiclass_perceptron", "multilabel_margin"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "focus"), PAIRS)

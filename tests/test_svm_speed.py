@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from hingeproof.bench import svm_speed
+import svm_speed
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -61,8 +60,8 @@ def test_what_is_no_whole_run_is_said_in_a_line(tmp_path: Path, capsys: pytest.C
 
 def test_the_page_in_the_repository_says_how_it_is_made_and_the_benchmarks_have_these_names() -> None:
     page = (ROOT / "bench" / "results" / "svm-speed.md").read_text(encoding="utf-8")
-    assert "python -m hingeproof.bench.svm_speed speed.json" in page
+    assert "python studies/svm_speed.py speed.json" in page
     assert svm_speed.MADE_BY in page
-    source = (ROOT / "bench" / "test_svm_speed.py").read_text(encoding="utf-8")
+    source = (ROOT / "studies" / "test_svm_speed.py").read_text(encoding="utf-8")
     for name in (svm_speed.SMALL, svm_speed.LARGEST.partition("[")[0]):
         assert f"def test_{name}(" in source

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import svm_study as study
 
 from hingeproof import svm
-from hingeproof.bench import svm_study as study
 from hingeproof.commands.main import run
 from hingeproof.runs.figures import AT_MOST, Figure, Training
 from hingeproof.runs.records import Record

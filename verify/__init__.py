@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hingeproof.frameworks.implementation import Implementation as Implementation
     from hingeproof.properties.contract import Contract as Contract
-    from hingeproof.reference_impls.losses import Loss as Loss
+    from hingeproof.reference_impls.definition import Loss as Loss
     from hingeproof.run.conformance import conformance as conformance
 
 __version__ = "0.1.0"
@@ -17,7 +17,7 @@ PUBLIC = {
     "conformance": "hingeproof.run.conformance",
     "Contract": "hingeproof.properties.contract",
     "Implementation": "hingeproof.frameworks.implementation",
-    "Loss": "hingeproof.reference_impls.losses",
+    "Loss": "hingeproof.reference_impls.definition",
 }
 
 

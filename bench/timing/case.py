@@ -12,7 +12,8 @@ from hingeproof.errors import UsageError
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.registry import COMPILED, FRAMEWORKS
 from hingeproof.plan.checks import implementations, missing_packages
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.definition import Loss
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan
 from hingeproof.runs.timings import BenchPlan, Case
 

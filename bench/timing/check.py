@@ -13,7 +13,7 @@ from flint import fmpq
 
 from hingeproof.bench.timing.clock import Answer
 from hingeproof.bench.timing.data import Data, Domain, domain_of
-from hingeproof.frameworks.binding import labelled
+from hingeproof.frameworks.binding import labelled, load
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.registry import adaptor
 from hingeproof.ledger.deviations import shipped
@@ -22,8 +22,9 @@ from hingeproof.properties.batch import Batch, extended, show
 from hingeproof.properties.laws.gradient import in_range, singular
 from hingeproof.properties.laws.reductions import reduced_interval
 from hingeproof.properties.strategies import Spec, foci_of
+from hingeproof.reference_impls.definition import Loss, rational
 from hingeproof.reference_impls.formats import FORMATS, exact, to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss, rational
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Arithmetic, Evaluation, Interval
 from hingeproof.reference_impls.sets import SubGradients
 from hingeproof.runs.timings import Case
@@ -272,7 +273,7 @@ def _mean(case: Case, implementation: Implementation, data: Data, got: float, ou
     out.reduction_error = abs(got - truth) / abs(truth) if truth else abs(got)
     most = max(float(np.abs(x).max(initial=0).astype(np.float64)) for x in data.inputs)
     width = max(case.k, 1)
-    slope, pairs = _steepest(loss, width * 2 * most + 4), width * (width if case.loss == "multilabel_margin" else 1)
+    slope, pairs = _steepest(loss, width * 2 * most + 4), width * (width if loss.margins.pairs else 1)
     scale = slope * pairs * (2 + 2 * most * (width if loss.margins.norms else 1)) * (1 / width if loss.per_class else 1)
     scale *= multiple
     gamma = FORMATS[case.dtype].gamma(case.n + 4 * width + 24)
@@ -292,17 +293,15 @@ def _steepest(loss: Loss, reach: float) -> float:
 
 def exact_sums(loss: Loss, data: Data) -> list[float]:
     """Per-sample losses in float64, from the NumPy reference, as exact partial sums of chunks."""
-    from hingeproof.reference_impls import in_numpy
-
-    function = getattr(in_numpy, loss.name)
+    function = load(loss.reference("numpy"))
     found: list[float] = []
     n = len(data.inputs[0])
-    step = max(1, CHUNK // max(1, data.inputs[0][:1].size) ** (2 if loss.name == "multilabel_margin" else 1))
+    step = max(1, CHUNK // max(1, data.inputs[0][:1].size) ** (2 if loss.margins.pairs else 1))
     for at in range(0, n, step):
         inputs = [np.asarray(x[at : at + step], dtype=np.float64) for x in data.inputs]
         more = () if data.targets is None else (data.targets[at : at + step],)
-        # ε as the dtype holds it, as the implementation gets it
+        # parameters as the dtype holds them, as the implementation gets them; the norm's p is a whole number
         kind = data.inputs[0].dtype.type
-        rounded = {p: float(kind(to_float(v))) for p, v in loss.defaults.items() if p == "epsilon"}
+        rounded = {n: float(kind(to_float(v))) for n, v in loss.defaults.items() if n != "p"}
         found.append(math.fsum(function(*inputs, *more, reduction="none", **rounded).tolist()))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.properties.strategies import NUMPY_DTYPES
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.losses import LOSSES
+from hingeproof.reference_impls.margins import Form
 
 Array = np.ndarray[Any, Any]
 
@@ -24,6 +27,8 @@ class Data:
 
 
 Domain = tuple[float, float] | None
+# (loss, random, which samples cost something, K) → inputs and targets
+Sampler = Callable[[Loss, Any, Array, int], tuple[list[Array], Array | None]]
 
 
 def domain_of(*implementations: Implementation) -> Domain:
@@ -50,7 +55,7 @@ def make(name: str, dtype: str, n: int, k: int, inside: float, *, seed: int = 0,
     loss = LOSSES[name]
     random = np.random.default_rng([seed, n, k])
     costly = random.random(n, dtype=np.float32) < inside
-    inputs, targets = _SAMPLERS[loss.margins.name](loss, random, costly, k)
+    inputs, targets = SAMPLERS[loss.margins.form](loss, random, costly, k)
     if domain is not None:
         inputs = [_placed(x, domain, together=loss.margins.differences) for x in inputs]
     kind = NUMPY_DTYPES[dtype]
@@ -104,13 +109,10 @@ def _signs(random: Any, n: int) -> Array:
 
 
 def _binary(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Array], Array | None]:
+    if not loss.margins.signed:  # a distance; only y = −1 has a free side: these alone obey the fraction
+        return [np.abs(_margins(loss, random, costly))], _signs(random, len(costly))
     y = _signs(random, len(costly))
     return [y * _margins(loss, random, costly)], y
-
-
-def _score(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Array], Array | None]:
-    # only y = −1 has a free side: these alone obey the fraction
-    return [np.abs(_margins(loss, random, costly))], _signs(random, len(costly))
 
 
 def _ranking(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Array], Array | None]:
@@ -127,19 +129,15 @@ def _residual(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Arra
     return [target + _signs(random, len(costly)) * off], target
 
 
-def _gaps(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Array], Array | None]:
+def _classes(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Array], Array | None]:
     c = random.integers(0, k, len(costly))
-    base = random.standard_normal((len(costly), 1), dtype=np.float32)
-    scores = base - _margins(loss, random, costly, k)
-    np.put_along_axis(scores, c[:, None], base, axis=1)
-    return [scores], c
-
-
-def _one_vs_rest(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Array], Array | None]:
-    c = random.integers(0, k, len(costly))
-    scores = -_margins(loss, random, costly, k)
-    own = np.take_along_axis(scores, c[:, None], axis=1)
-    np.put_along_axis(scores, c[:, None], -own, axis=1)
+    if loss.margins.differences:
+        own = random.standard_normal((len(costly), 1), dtype=np.float32)
+        scores = own - _margins(loss, random, costly, k)
+    else:
+        scores = -_margins(loss, random, costly, k)
+        own = -np.take_along_axis(scores, c[:, None], axis=1)
+    np.put_along_axis(scores, c[:, None], own, axis=1)
     return [scores], c
 
 
@@ -170,7 +168,8 @@ def _cosine(loss: Loss, random: Any, costly: Array, k: int) -> tuple[list[Array]
     return [first, np.where(costly[:, None], first, -first) + noise / 2], _signs(random, len(costly))
 
 
-_SAMPLERS = {
-    "binary": _binary, "score": _score, "ranking": _ranking, "residual": _residual, "one_vs_rest_gaps": _gaps,
-    "one_vs_rest": _one_vs_rest, "multilabel": _multilabel, "triplet": _triplet, "cosine": _cosine,
+SAMPLERS: dict[Form, Sampler] = {
+    (1, "scalar", "sign"): _binary, (2, "scalar", "sign"): _ranking, (1, "scalar", "real"): _residual,
+    (1, "vector", "index"): _classes, (1, "vector", "multilabel"): _multilabel, (2, "vector", "sign"): _cosine,
+    (3, "vector", None): _triplet,
 }  # fmt: skip

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.registry import FRAMEWORKS
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.definition import Loss
+from hingeproof.reference_impls.losses import LOSSES
 
 ITEM = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-# arithmetic operations on one coordinate to form its margin
-MARGIN = {
-    "binary": 1, "score": 0, "ranking": 2, "residual": 1, "one_vs_rest_gaps": 1, "one_vs_rest": 1, "multilabel": 1,
-    "triplet": 2, "cosine": 6,
-}  # fmt: skip
 
 # multi-label implementations that walk over the labels: no N·K·K margins at once
 STREAMING = (
@@ -61,10 +57,10 @@ def flops(name: str, n: int, k: int, phase: str) -> int:
     loss = LOSSES[name]
     phi = next(iter(loss.shapes.values()))
     degree = max((i for piece in phi.pieces for i, c in enumerate(piece) if c != 0), default=0)
-    per = MARGIN[loss.margins.name] + 1 + len(phi.breaks) + (degree - 1) + 1
-    backward = 1 + degree + MARGIN[loss.margins.name]
+    per = loss.margins.operations + 1 + len(phi.breaks) + (degree - 1) + 1
+    backward = 1 + degree + loss.margins.operations
     each = {"forward": per, "backward": backward, "both": per + backward}.get(phase, per)
-    pairs = k if loss.margins.name == "multilabel" else 1
+    pairs = k if loss.margins.pairs else 1
     return each * coordinates(loss, n, k) * pairs
 
 
@@ -86,7 +82,7 @@ def peak_bytes(
     loss = LOSSES[name]
     size = coordinates(loss, n, k)
     streams = by is not None and by.name in STREAMING
-    margins = size * (k if loss.margins.name == "multilabel" and not streams else 1)
+    margins = size * (k if loss.margins.pairs and not streams else 1)
     held = (6 if mode == "eager" else 2) + (0 if phase == "forward" else 2)
     inputs = size * ITEM[dtype] + target_bytes(loss, dtype, framework, n, k, by)
     return 2 * inputs + held * margins * max(ITEM[dtype], 4)

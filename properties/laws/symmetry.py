@@ -14,8 +14,8 @@ from hingeproof.properties.failure_kinds import kind_of
 from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import show_row
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended
-from hingeproof.reference_impls.losses import Loss
 
 _FOCI = ("kink", "inside", "random")
 

@@ -10,8 +10,8 @@ from hingeproof.properties.failure_kinds import kind_of
 from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import law
 from hingeproof.properties.laws.moves import away, secant
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended
-from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.oracle import Evaluation, Interval
 
 _HIGHAM = "Higham 2002, Accuracy and Stability of Numerical Algorithms, §2.2 and Lemma 3.1"

@@ -16,8 +16,9 @@ import numpy as np
 from flint import fmpq
 
 from hingeproof.properties.batch import ONE, ZERO, Array
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Format, to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.margins import Term
 
 SAMPLES, BLOCK, CLASSES = 16, 8, 4  # blocks of the shape that every compiled pass knows already

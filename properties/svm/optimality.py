@@ -14,8 +14,8 @@ from hingeproof.properties.law import law
 from hingeproof.properties.laws.gradient import describe_set, in_range, show_row
 from hingeproof.properties.svm.optima import Optimum, RidgeProblem, Vector, optima
 from hingeproof.properties.svm.visit import ROCKAFELLAR, Visit, named, not_below, visits
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended, to_float
-from hingeproof.reference_impls.losses import Loss
 from hingeproof.reference_impls.oracle import Evaluation, JudgedTerm
 from hingeproof.reference_impls.sets import SubGradients
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hingeproof.reference_impls.in_jax._policy import floating, number, reduce, signs
+from hingeproof.reference_impls.in_jax.policy import floating, number, reduce, signs
 
 
 def hinge(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hingeproof.reference_impls.in_jax._policy import check_choices, number, reduce, rows, signs
+from hingeproof.reference_impls.in_jax.policy import check_choices, number, reduce, rows, signs
 
 
 def triplet_margin(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hingeproof.reference_impls.in_jax._policy import (
+from hingeproof.reference_impls.in_jax.policy import (
     check_choices,
     classes,
     label_sets,

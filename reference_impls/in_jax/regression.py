@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hingeproof.reference_impls.in_jax._policy import floating, number, reduce, same_shape, wide
+from hingeproof.reference_impls.in_jax.policy import floating, number, reduce, same_shape, wide
 
 
 def epsilon_insensitive(

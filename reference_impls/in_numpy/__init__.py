@@ -1,85 +1,10 @@
 """The losses in NumPy, by family; `<loss>_grad` is the gradient, written from the definition."""
 
-from hingeproof.reference_impls.in_numpy.binary import (
-    hinge,
-    hinge_embedding,
-    hinge_embedding_grad,
-    hinge_grad,
-    margin_ranking,
-    margin_ranking_grad,
-    modified_huber,
-    modified_huber_grad,
-    perceptron,
-    perceptron_grad,
-    ramp,
-    ramp_grad,
-    smooth_hinge,
-    smooth_hinge_grad,
-    squared_hinge,
-    squared_hinge_grad,
-)
-from hingeproof.reference_impls.in_numpy.metric import (
-    cosine_embedding,
-    cosine_embedding_grad,
-    triplet_margin,
-    triplet_margin_grad,
-)
-from hingeproof.reference_impls.in_numpy.multiclass import (
-    crammer_singer,
-    crammer_singer_grad,
-    multi_margin,
-    multi_margin_grad,
-    multiclass_perceptron,
-    multiclass_perceptron_grad,
-    multilabel_margin,
-    multilabel_margin_grad,
-    one_vs_rest_hinge,
-    one_vs_rest_hinge_grad,
-    weston_watkins,
-    weston_watkins_grad,
-)
-from hingeproof.reference_impls.in_numpy.regression import (
-    epsilon_insensitive,
-    epsilon_insensitive_grad,
-    squared_epsilon_insensitive,
-    squared_epsilon_insensitive_grad,
-)
+from hingeproof.reference_impls.exports import functions
+from hingeproof.reference_impls.in_numpy import binary, metric, multiclass, regression
+from hingeproof.reference_impls.in_numpy.binary import *
+from hingeproof.reference_impls.in_numpy.metric import *
+from hingeproof.reference_impls.in_numpy.multiclass import *
+from hingeproof.reference_impls.in_numpy.regression import *
 
-__all__ = [
-    "cosine_embedding",
-    "cosine_embedding_grad",
-    "crammer_singer",
-    "crammer_singer_grad",
-    "epsilon_insensitive",
-    "epsilon_insensitive_grad",
-    "hinge",
-    "hinge_embedding",
-    "hinge_embedding_grad",
-    "hinge_grad",
-    "margin_ranking",
-    "margin_ranking_grad",
-    "modified_huber",
-    "modified_huber_grad",
-    "multi_margin",
-    "multi_margin_grad",
-    "multiclass_perceptron",
-    "multiclass_perceptron_grad",
-    "multilabel_margin",
-    "multilabel_margin_grad",
-    "one_vs_rest_hinge",
-    "one_vs_rest_hinge_grad",
-    "perceptron",
-    "perceptron_grad",
-    "ramp",
-    "ramp_grad",
-    "smooth_hinge",
-    "smooth_hinge_grad",
-    "squared_epsilon_insensitive",
-    "squared_epsilon_insensitive_grad",
-    "squared_hinge",
-    "squared_hinge_grad",
-    "triplet_margin",
-    "triplet_margin_grad",
-    "weston_watkins",
-    "weston_watkins_grad",
-]
+__all__ = sorted(functions(binary, metric, multiclass, regression))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.reference_impls.in_numpy._policy import floating, number, quiet, reduce, relu, signs, upstream
+from hingeproof.reference_impls.in_numpy.policy import floating, number, quiet, reduce, relu, signs, upstream
 
 
 @quiet

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.reference_impls.in_numpy._policy import (
+from hingeproof.reference_impls.in_numpy.policy import (
     Array,
     floating,
     number,

@@ -1,87 +1,19 @@
-"""The losses in PyTorch: functions by family, and an nn.Module beside each."""
+"""The losses in PyTorch: functions by family, and an nn.Module beside each: `hinge`, `HingeLoss`."""
 
-from hingeproof.reference_impls.in_torch.binary import (
-    hinge,
-    hinge_embedding,
-    margin_ranking,
-    modified_huber,
-    perceptron,
-    ramp,
-    smooth_hinge,
-    squared_hinge,
-)
-from hingeproof.reference_impls.in_torch.metric import (
-    cosine_embedding,
-    triplet_margin,
-)
-from hingeproof.reference_impls.in_torch.modules import (
-    CosineEmbeddingLoss,
-    CrammerSingerLoss,
-    EpsilonInsensitiveLoss,
-    HingeEmbeddingLoss,
-    HingeLoss,
-    MarginRankingLoss,
-    ModifiedHuberLoss,
-    MulticlassPerceptronLoss,
-    MultilabelMarginLoss,
-    MultiMarginLoss,
-    OneVsRestHingeLoss,
-    PerceptronLoss,
-    RampLoss,
-    SmoothHingeLoss,
-    SquaredEpsilonInsensitiveLoss,
-    SquaredHingeLoss,
-    TripletMarginLoss,
-    WestonWatkinsLoss,
-)
-from hingeproof.reference_impls.in_torch.multiclass import (
-    crammer_singer,
-    multi_margin,
-    multiclass_perceptron,
-    multilabel_margin,
-    one_vs_rest_hinge,
-    weston_watkins,
-)
-from hingeproof.reference_impls.in_torch.regression import (
-    epsilon_insensitive,
-    squared_epsilon_insensitive,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CosineEmbeddingLoss",
-    "CrammerSingerLoss",
-    "EpsilonInsensitiveLoss",
-    "HingeEmbeddingLoss",
-    "HingeLoss",
-    "MarginRankingLoss",
-    "ModifiedHuberLoss",
-    "MultiMarginLoss",
-    "MulticlassPerceptronLoss",
-    "MultilabelMarginLoss",
-    "OneVsRestHingeLoss",
-    "PerceptronLoss",
-    "RampLoss",
-    "SmoothHingeLoss",
-    "SquaredEpsilonInsensitiveLoss",
-    "SquaredHingeLoss",
-    "TripletMarginLoss",
-    "WestonWatkinsLoss",
-    "cosine_embedding",
-    "crammer_singer",
-    "epsilon_insensitive",
-    "hinge",
-    "hinge_embedding",
-    "margin_ranking",
-    "modified_huber",
-    "multi_margin",
-    "multiclass_perceptron",
-    "multilabel_margin",
-    "one_vs_rest_hinge",
-    "perceptron",
-    "ramp",
-    "smooth_hinge",
-    "squared_epsilon_insensitive",
-    "squared_hinge",
-    "triplet_margin",
-    "weston_watkins",
-]
+from hingeproof.reference_impls.in_torch.binary import *
+from hingeproof.reference_impls.in_torch.metric import *
+from hingeproof.reference_impls.in_torch.modules import FUNCTIONS, MODULES
+from hingeproof.reference_impls.in_torch.multiclass import *
+from hingeproof.reference_impls.in_torch.regression import *
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    def __getattr__(name: str) -> type[nn.Module]:
+        """The modules: they are made, so a type checker cannot see their names."""
+
+
+globals().update(MODULES)
+__all__ = sorted((*FUNCTIONS, *MODULES))

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from hingeproof.reference_impls.in_torch._policy import floating, number, reduce, signs
+from hingeproof.reference_impls.in_torch.policy import floating, number, reduce, signs
 
 
 def hinge(

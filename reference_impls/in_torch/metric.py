@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from hingeproof.reference_impls.in_torch._policy import check_parameters, number, reduce, rows, signs
+from hingeproof.reference_impls.in_torch.policy import check_parameters, number, reduce, rows, signs
 
 
 def triplet_margin(

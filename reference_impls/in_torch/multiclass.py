@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from hingeproof.reference_impls.in_torch._policy import (
+from hingeproof.reference_impls.in_torch.policy import (
     check_parameters,
     classes,
     label_sets,

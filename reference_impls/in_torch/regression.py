@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hingeproof.reference_impls.in_torch._policy import floating, number, reduce, same_shape, wide
+from hingeproof.reference_impls.in_torch.policy import floating, number, reduce, same_shape, wide
 
 
 def epsilon_insensitive(

@@ -14,7 +14,7 @@ import typer
 from hingeproof.commands.flags import Json
 
 if TYPE_CHECKING:
-    from hingeproof.reference_impls.losses import Loss
+    from hingeproof.reference_impls.definition import Loss
     from hingeproof.runs.records import Deviation
 
 

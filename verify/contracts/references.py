@@ -1,4 +1,4 @@
-"""The three references of every loss, from the loss table itself."""
+"""The three references of every loss, where its row says that they stand."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ IMPLEMENTATIONS = tuple(
         name=f"{framework.name}.{loss.name}",
         framework=framework.name,
         loss=loss.name,
-        target=f"{framework.references}:{loss.name}",
+        target=loss.reference(framework.name),
         keywords=every_parameter(loss),
-        gradient=None if framework.autograd else f"{framework.references}:{loss.name}_grad",
+        gradient=None if framework.autograd else f"{loss.reference(framework.name)}_grad",
         contract=REFERENCE_POLICY,
         reference=True,
         source="interfaces.md, kink policy of the references",

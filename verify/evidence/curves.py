@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from flint import fmpq
 
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import to_float
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.phi import Phi
 from hingeproof.runs.figures import Kink, LossCurve
 

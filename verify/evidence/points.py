@@ -14,8 +14,9 @@ from hingeproof.frameworks.implementation import Implementation
 from hingeproof.properties.batch import Batch, extended
 from hingeproof.properties.call import OutOfContract, Subject, Unanswered, call, gradient_rows
 from hingeproof.properties.strategies import Spec, foci_of
+from hingeproof.reference_impls.definition import rational
 from hingeproof.reference_impls.formats import FORMATS, Extended, to_float
-from hingeproof.reference_impls.losses import LOSSES, rational
+from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Arithmetic
 
 SIZE, WIDTH, TIMES = 8, 4, 2  # the shape that compiled modes have compiled already

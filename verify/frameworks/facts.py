@@ -44,7 +44,7 @@ class Framework:
 
     name: what is imported, too. distribution: what pip installs; extra: the one of ours that brings it, if any;
     beside: other distributions whose release decides how it behaves.
-    references: the module with its reference functions, if it has them. adaptor, kernel: the modules with its `subject`
+    references: whether every loss has its reference functions in it. adaptor, kernel: the modules with its `subject`
     (for `verify`) and its `Kernel` (for `bench`); both import it. question: Python that prints its devices.
 
     modes: ways through it, eager first; of these lattice: the same points again, nightly or by --mode; compiled: those
@@ -62,7 +62,7 @@ class Framework:
     distribution: str
     extra: str = ""
     beside: tuple[str, ...] = ()
-    references: str = ""
+    references: bool = False
     adaptor: str
     kernel: str = ""
     question: str

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.contract import Contract
-from hingeproof.reference_impls.losses import LOSSES, Loss
+from hingeproof.reference_impls.definition import Loss
+from hingeproof.reference_impls.losses import LOSSES
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 Labels = Literal["ours", "01", "one_hot"]

@@ -35,8 +35,8 @@ from hingeproof.properties.judgement import Failure, Judgement
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import Spec, foci_of
 from hingeproof.properties.svm.optima import RidgeProblem, Vector
+from hingeproof.reference_impls.definition import rational
 from hingeproof.reference_impls.formats import FORMATS
-from hingeproof.reference_impls.losses import rational
 from hingeproof.reference_impls.oracle import Arithmetic
 from hingeproof.runs.records import Check, Deviation, Plan, Record, Witness
 

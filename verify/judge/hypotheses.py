@@ -21,8 +21,8 @@ from hingeproof.plan.contract_keys import LABELS, applied
 from hingeproof.plan.preflight import Question, described, reduction
 from hingeproof.properties.batch import Batch, extended, show
 from hingeproof.properties.call import Subject, Unanswered, call
+from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import Extended, to_float
-from hingeproof.reference_impls.losses import Loss
 
 DTYPE = "float32"
 FOCI = ("kink", "ulp", "inside", "past", "random", "ties")
@@ -53,11 +53,7 @@ def hypotheses(box: BlackBox, f: Any, loss: Loss) -> Iterator[tuple[Implementati
     orders = ("scores_first", "targets_first") if loss.margins.targets is not None else ("scores_first",)
     for label, order in itertools.product(labels, orders):
         keys = {"order": order, **({"labels": label} if label else {})}
-        question = Question(
-            target=box.target, loss=loss.name, framework=box.framework, inputs=loss.margins.inputs,
-            row=loss.margins.row, targets=loss.margins.targets, names=(*loss.parameters, "reduction", "weight"),
-            contract=keys,
-        )  # fmt: skip
+        question = Question(target=box.target, loss=loss.name, framework=box.framework, contract=keys)
         try:
             found = described(question, f)
         except UsageError as error:

@@ -30,16 +30,6 @@ from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan
 
-# what a wrong guess between two losses is called
-CONFUSED = {
-    frozenset(("crammer_singer", "weston_watkins")), frozenset(("multi_margin", "weston_watkins")),
-    frozenset(("hinge", "squared_hinge")), frozenset(("hinge", "perceptron")), frozenset(("hinge", "hinge_embedding")),
-    frozenset(("hinge", "smooth_hinge")), frozenset(("hinge", "ramp")), frozenset(("hinge", "modified_huber")),
-    frozenset(("crammer_singer", "one_vs_rest_hinge")), frozenset(("crammer_singer", "multi_margin")),
-    frozenset(("epsilon_insensitive", "squared_epsilon_insensitive")), frozenset(("squared_hinge", "modified_huber")),
-    frozenset(("weston_watkins", "one_vs_rest_hinge")), frozenset(("crammer_singer", "multiclass_perceptron")),
-}  # fmt: skip
-
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What a black box behaves like; `loss` is empty where it is none of ours."""
@@ -96,7 +86,7 @@ def look(box: BlackBox) -> Identity:
         closest = sorted(misses.values(), key=lambda m: -m[0])[:3]
         return Identity(others=[d for _, d in closest])
     # of equals the plainest: fewest things fixed, scale 1
-    fits.sort(key=lambda fit: (len(fit[0].scale) > 1, len(fit[0].fixed), list(LOSSES).index(fit[0].loss)))
+    fits.sort(key=lambda fit: (fit[0].scale != "1", len(fit[0].fixed), list(LOSSES).index(fit[0].loss)))
     return described_as(box, fits, misses)
 
 
@@ -106,7 +96,8 @@ def described_as(
     """What is said of the best fit."""
     best, samples = fits[0]
     names = {v: k for k, v in LABELS.get(best.family.margins.targets, {}).items()}
-    others = [d for name, (_, d) in misses.items() if frozenset((name, best.loss)) in CONFUSED]
+    # it may be mistaken for a loss of the same form alone
+    others = [d for name, (_, d) in misses.items() if LOSSES[name].margins.form == best.family.margins.form]
     remarks = []
     if box.claimed and box.claimed != best.loss:
         remarks.append(f"this is {best.family.title}, not {LOSSES[box.claimed].title}")

@@ -10,7 +10,7 @@ from hingeproof.errors import UsageError, nearest
 from hingeproof.frameworks.implementation import DTYPES, Implementation
 from hingeproof.properties.batch import rational_function
 from hingeproof.properties.contract import REFERENCE_POLICY, Contract
-from hingeproof.reference_impls.losses import Loss
+from hingeproof.reference_impls.definition import Loss
 
 # promises, by the values that they may take; the field of Contract has the same name
 PROMISES: dict[str, tuple[str, ...]] = {

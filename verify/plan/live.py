@@ -26,11 +26,7 @@ def made(
     strict, keys = parse(contract)
     check_loss(keys, family)
     name = f"{getattr(f, '__module__', None) or '?'}:{getattr(f, '__qualname__', type(f).__name__)}"
-    question = Question(
-        target=name, loss=loss, framework=framework, inputs=family.margins.inputs, row=family.margins.row,
-        targets=family.margins.targets, names=(*family.parameters, "reduction", "weight", "class_weight"),
-        strict=strict, contract=keys,
-    )  # fmt: skip
+    question = Question(target=name, loss=loss, framework=framework, strict=strict, contract=keys)
     try:
         found = described(question, f)
     except UsageError as error:

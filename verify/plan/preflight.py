@@ -8,6 +8,7 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import inspect
+import itertools
 import os
 import subprocess
 import sys
@@ -17,28 +18,40 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from flint import fmpq
 
 from hingeproof.errors import UsageError, nearest, with_article
+from hingeproof.frameworks.implementation import every_parameter
+from hingeproof.reference_impls.definition import Loss
+from hingeproof.reference_impls.formats import FORMATS
+from hingeproof.reference_impls.losses import LOSSES
+from hingeproof.reference_impls.oracle import Arithmetic, evaluate
 from hingeproof.runs.journal import write
 from hingeproof.runs.records import UserImplementation
 
 SECONDS = 300.0  # for importing the module
 PROBE = 20.0  # for calling it twice
+WIDTH = 3  # of a row of scores
+ENOUGH = fmpq(1, 2)
+COORDINATES = (0.5, 1.5, -1.0, 2.0, 0.25, -2.0, 1.0)
+CANDIDATES: dict[str | None, tuple[Any, ...]] = {
+    "sign": (-1, 1), "index": (0, 1, 2), "real": (2,), "multilabel": ([0, -1, -1],), None: (None,),
+}  # fmt: skip
 
 
 class Question(msgspec.Struct, kw_only=True, frozen=True):
-    """What to look at. `inputs`, `targets` and `names` are the loss's: its tensors, its kind of label, its settings."""
+    """What to look at, and what was said of it."""
 
     target: str
     loss: str
     framework: str
-    inputs: tuple[str, ...]
-    row: str
-    targets: str | None
-    names: tuple[str, ...]
     grad: str | None = None
     strict: bool = False
     contract: dict[str, str] = {}
+
+    @property
+    def family(self) -> Loss:
+        return LOSSES[self.loss]
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +148,8 @@ def described(question: Question, subject: Any) -> UserImplementation:
         called = signature(call, bound=True)
     else:
         called = signature(getattr(subject, "forward", subject) if style == "module" else subject)
-    tensors = (*question.inputs, *(["targets"] if question.targets is not None else []))
+    margins = question.family.margins
+    tensors = (*margins.inputs, *(["targets"] if margins.targets is not None else []))
     if called is not None:
         try:
             called.bind(*tensors)
@@ -145,7 +159,9 @@ def described(question: Question, subject: Any) -> UserImplementation:
             ) from None
     settable = {"module": None, "module_class": settings, "function": called}[style]
     parameters = [
-        n for n in question.names if n != "weight" and _takes(settable, n, len(tensors) if style == "function" else 0)
+        n
+        for n in every_parameter(question.family)
+        if n != "weight" and _takes(settable, n, len(tensors) if style == "function" else 0)
     ]
     if _takes(called, "weight", len(tensors)):
         parameters.append("weight")
@@ -237,25 +253,16 @@ def example(question: Question, n: int) -> list[Any]:
     """Return one and the same sample n times, with a loss well above 0."""
     import numpy as np
 
-    rows = {
-        "scores": [0.5, 1.5, -1.0],
-        "anchor": [1.0, 2.0, 0.5],
-        "positive": [-2.0, 0.5, 1.0],
-        "negative": [1.0, 2.0, 0.0],
-    }
-    rows |= {"x1": [1.0, 0.5, -1.0], "x2": [2.0, 0.5, 1.0]}
-    width = 3 if question.row == "vector" else 0
-    arrays = [np.array([rows[name][: width or 1]] * n, np.float32) for name in question.inputs]
-    arrays = [x if width else x[:, 0] for x in arrays]
-    label: Any = {"sign": -1, "index": 0, "real": 2.0, "multilabel": [0, -1, -1]}.get(question.targets or "")
-    if question.loss == "margin_ranking":
-        label = 1
+    margins = question.family.margins
+    row, label = costly(question.family)
+    parts = np.split(np.array([row] * n, np.float32), len(margins.inputs), axis=1)
+    arrays = [x if margins.row == "vector" else x[:, 0] for x in parts]
     if question.contract.get("labels") == "01":
         label = (label + 1) // 2
     elif question.contract.get("labels") == "one_hot":
-        label = [1, 0, 0]
+        label = [int(k == label) for k in range(WIDTH)]
     if label is not None:
-        signs = question.targets in ("sign", "real") or question.contract.get("labels") == "one_hot"
+        signs = margins.targets in ("sign", "real") or question.contract.get("labels") == "one_hot"
         labels: Any = np.array([label] * n, np.float32 if signs else np.int64)
         arrays.insert(0 if question.contract.get("order") == "targets_first" else len(arrays), labels)
     if question.framework == "torch":
@@ -267,6 +274,22 @@ def example(question: Question, n: int) -> list[Any]:
 
         return [jnp.asarray(x) for x in arrays]
     return list(arrays)
+
+
+def costly(loss: Loss) -> tuple[list[float], Any]:
+    """Return the coordinates and the label of a sample that costs something: the first of some that costs enough."""
+    size = len(loss.margins.inputs) * (WIDTH if loss.margins.row == "vector" else 1)
+    rows = [list(itertools.islice(itertools.cycle(COORDINATES), i, i + size)) for i in range(len(COORDINATES))]
+
+    def cost(sample: tuple[list[float], Any]) -> fmpq:
+        row, label = sample
+        exactly = [fmpq(*x.as_integer_ratio()) for x in row]
+        target = fmpq(label) if loss.margins.targets == "real" else label
+        found = evaluate(loss, loss.defaults, exactly, target, Arithmetic(FORMATS["float32"])).value
+        assert isinstance(found, fmpq), "finite scores have a finite loss"
+        return min(found, ENOUGH)
+
+    return max(itertools.product(rows, CANDIDATES[loss.margins.targets]), key=cost)
 
 
 def _plain(value: Any) -> Any:

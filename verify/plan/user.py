@@ -84,15 +84,10 @@ def question(target: str, one: OwnCallable) -> Question:
     needed(among(one.framework, FRAMEWORKS, "framework"), f"--framework {one.framework}")
     strict, keys = parse(one.contract)
     check_loss(keys, loss)
-    settings = (*loss.parameters, "reduction", "weight", *(["class_weight"] if loss.class_weight else []))
     return Question(
         target=target,
         loss=one.loss,
         framework=one.framework,
-        inputs=loss.margins.inputs,
-        row=loss.margins.row,
-        targets=loss.margins.targets,
-        names=settings,
         grad=one.grad,
         strict=strict,
         contract=keys,

@@ -5,7 +5,7 @@ from hingeproof.frameworks.facts import Framework, Notation
 FRAMEWORK = Framework(
     name="numpy",
     distribution="numpy",
-    references="hingeproof.reference_impls.in_numpy",
+    references=True,
     adaptor="hingeproof.frameworks.numpy.adaptor",
     kernel="hingeproof.frameworks.numpy.kernel",
     question="import numpy; print('cpu')",

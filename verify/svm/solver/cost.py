@@ -1,4 +1,4 @@
-"""What a problem will cost, from times measured on one core (bench/test_svm_speed.py): an order of magnitude.
+"""What a problem will cost, from times measured on one core (studies/test_svm_speed.py): an order of magnitude.
 
 Estimates were within 2 of one run and down to a fifth of the time on a machine under heavy load.
 

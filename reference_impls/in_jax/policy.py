@@ -1,4 +1,4 @@
-"""What every loss here does around its formula: checks, labels, the arithmetic dtype, reductions.
+"""What every reference does around its formula: checks, labels, the arithmetic dtype, reductions.
 
 float16 and bfloat16 are computed in float32 and rounded once, at the end. A label outside its set raises
 where labels can be looked at without waiting (concrete, on the CPU); elsewhere it makes its sample NaN.
@@ -26,6 +26,7 @@ def wide(x: jax.Array) -> jax.Array:
 
 
 def check_choices(*, reduction: str = "mean", p: int = 1) -> None:
+    """Raise ValueError for a reduction or a norm that there is not."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction={reduction!r} is unknown: pass 'mean', 'sum' or 'none'")
     if p not in (1, 2):
@@ -49,6 +50,7 @@ def number(name: str, value: Any, dtype: Any) -> jax.Array:
 
 
 def same_shape(first: str, x: Any, second: str, y: Any) -> None:
+    """Raise ValueError where two shapes differ: nothing is broadcast."""
     if np.shape(x) != np.shape(y):
         raise ValueError(
             f"{first} have shape {np.shape(x)} but {second} have shape {np.shape(y)}: "
@@ -132,6 +134,7 @@ def array(x: Any) -> Any:
 
 
 def integers(targets: Any) -> Any:
+    """The labels as an array. Raises: ValueError where they are no integers."""
     targets = array(targets)
     if not jnp.issubdtype(targets.dtype, jnp.integer):
         raise ValueError(f"targets have dtype {targets.dtype}: pass integers, e.g. targets.astype(int)")

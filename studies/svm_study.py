@@ -1,6 +1,6 @@
 """What trainers and solvers reach, against exactly certified optima: the textbook's example, and four SVM codes.
 
-python -m hingeproof.bench.svm_study bench/results      writes svm-study.json, svm-study.md and svm-figures.jsonl there.
+python studies/svm_study.py bench/results      writes svm-study.json, svm-study.md and svm-figures.jsonl there.
 Every objective is evaluated in exact arithmetic at the float weights that came out; the optimum is proved.
 """
 
@@ -179,7 +179,7 @@ def solvers(names: tuple[str, ...] = SETS) -> Iterator[dict[str, Any]]:
 def markdown(book: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Trainers and solvers against certified optima", "",
-        "Written by `python -m hingeproof.bench.svm_study bench/results`. Sub-optimality: (P − P*)/P*, P* proved.", "",
+        "Written by `python studies/svm_study.py bench/results`. Sub-optimality: (P − P*)/P*, P* proved.", "",
         "## The textbook's training example", "",
         f"n = {book['n']}, C = 1/(λn) = {book['C']}, bias regularised, as `weight_decay` does. Certified optimum "
         f"{book['certified_objective']:.6g} (times λ: mean hinge + ½λ(‖w‖² + b²)), its margin 1/‖w‖ "

@@ -1,6 +1,6 @@
 """How often the gate cries wolf, and how often it sees a slow-down, beside what people use instead.
 
-    python -m hingeproof.bench.gate_power --out bench/results/gate_power.jsonl
+    python studies/gate_power.py --out bench/results/gate_power.jsonl
 
 Identical code (A/A) and planted slow-downs of 3, 5 and 10 % (planted.py), each trial judged three ways: by the paired
 gate as `hingeproof bench gate` runs it, by pytest-benchmark's own `--benchmark-compare-fail` on one run before and one
@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+from here import path, sides
 
 from hingeproof.bench.gate.paired import Gate, Limits, Subject, decide
-from hingeproof.bench.gate.side import prepare
 from hingeproof.bench.gate.statistics import clopper_pearson
 from hingeproof.bench.timing import surroundings
 from hingeproof.frameworks.implementation import Implementation
@@ -39,7 +39,7 @@ TOOLS = ("paired gate", "compare-fail median:5%", "compare-fail mean:5%", "Mannâ
 _TEST = """
 import os
 import numpy as np
-from hingeproof.bench import planted
+import planted
 
 f = getattr(planted, os.environ["PLANTED"])
 random = np.random.default_rng(0)
@@ -52,8 +52,8 @@ def test_hinge(benchmark):
 """
 
 
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One trial: what was planted (percent), and who called it a regression."""
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial: what was planted (percent), and who called it a regression."""
 
     planted: int
     gate: str  # the verdict
@@ -72,7 +72,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def implementation(percent: int) -> Implementation:
-    target = f"hingeproof.bench.planted:slower_{percent}"
+    target = f"planted:slower_{percent}"
     return Implementation(
         name=target, framework="numpy", loss="hinge", target=target, keywords={"reduction": "reduction"}, user=True
     )
@@ -81,12 +81,12 @@ def implementation(percent: int) -> Implementation:
 def by_gate(percent: int, seed: int) -> tuple[str, float | None, float | None, float | None, int, float]:
     """The paired gate's verdict on a planted slow-down."""
     case = Case(
-        implementation="hingeproof.bench.planted", loss="hinge", framework="numpy", dtype="float32", n=N, k=1,
+        implementation="planted", loss="hinge", framework="numpy", dtype="float32", n=N, k=1,
         phase="forward", mode="eager", device="cpu",
     )  # fmt: skip
-    sides = prepare("impl:hingeproof.bench.planted:slower_0", f"impl:hingeproof.bench.planted:slower_{percent}", 1)
+    both = sides("impl:planted:slower_0", f"impl:planted:slower_{percent}")
     began = time.monotonic()
-    (verdict,) = decide(Gate(*sides, Limits(), seed=seed), [Subject(case, implementation(0), implementation(percent))])
+    (verdict,) = decide(Gate(*both, Limits(), seed=seed), [Subject(case, implementation(0), implementation(percent))])
     j = verdict.judged
     took = time.monotonic() - began
     if j is None:
@@ -107,7 +107,8 @@ def by_pytest_benchmark(percent: int) -> tuple[bool, bool, bool, float, float]:
                 *("--rootdir", folder, "-c", os.devnull, "--benchmark-storage", f"file://{folder}/saved"),
                 *("--benchmark-save-data", "--benchmark-autosave", *extra, "test_planted.py"),
             ]  # fmt: skip
-            environment = os.environ | {"PLANTED": f"slower_{name}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            planted = {"PLANTED": f"slower_{name}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            environment = os.environ | path(os.environ) | planted
             done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
             if done.returncode != 0 and "has regressed" not in done.stdout + done.stderr:
                 raise RuntimeError(f"pytest-benchmark ended with {done.returncode}: {done.stdout[-500:]}")
@@ -122,26 +123,26 @@ def by_pytest_benchmark(percent: int) -> tuple[bool, bool, bool, float, float]:
     return codes[1] != 0, mean, bool(whitney), statistics.median(before), statistics.median(after)
 
 
-def trial(percent: int, seed: int, *, compared: bool) -> Trial:
+def attempt(percent: int, seed: int, *, compared: bool) -> Attempt:
     verdict, effect, low, floor, pairs, took = by_gate(percent, seed)
     median, mean, whitney, before, after = by_pytest_benchmark(percent) if compared else (None,) * 5
-    return Trial(
+    return Attempt(
         planted=percent, gate=verdict, effect=effect, low=low, floor=floor, pairs=pairs, gate_seconds=round(took, 2),
         compare_median=median, compare_mean=mean, mann_whitney=whitney, before=before, after=after,
         load=surroundings.volatile()["load"], environment=surroundings.hashed(surroundings.comparable(1)),
     )  # fmt: skip
 
 
-def due(done: Sequence[Trial], wished: dict[int, int]) -> int | None:
+def due(done: Sequence[Attempt], wished: dict[int, int]) -> int | None:
     """The percent that lags furthest behind what was wished for; None when all is done."""
     share = {p: sum(t.planted == p for t in done) / n for p, n in wished.items() if n}
     percent = min(share, key=lambda p: share[p])
     return percent if share[percent] < 1 else None
 
 
-def summary(done: Sequence[Trial]) -> str:
+def summary(done: Sequence[Attempt]) -> str:
     """A Markdown table: how often each tool spoke of a regression, with exact 95 % bounds of the runs really made."""
-    says: dict[str, Callable[[Trial], bool | None]] = {
+    says: dict[str, Callable[[Attempt], bool | None]] = {
         TOOLS[0]: lambda t: t.gate == "regression", TOOLS[1]: lambda t: t.compare_median,
         TOOLS[2]: lambda t: t.compare_mean, TOOLS[3]: lambda t: t.mann_whitney,
     }  # fmt: skip
@@ -176,16 +177,16 @@ def main() -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     while not given.summary and time.monotonic() - began < given.seconds:
-        done = list(lines(given.out, Trial))
+        done = list(lines(given.out, Attempt))
         percent = due(done, WISHED)
         if percent is None:
             break
         compared = sum(t.planted == percent and t.mann_whitney is not None for t in done) < COMPARED[percent]
-        found = trial(percent, len(done), compared=compared)
+        found = attempt(percent, len(done), compared=compared)
         with given.out.open("ab") as file:
             file.write(msgspec.json.encode(found) + b"\n")
         print(f"{len(done) + 1}: {percent} % planted: {found.gate} in {found.gate_seconds:.0f} s", file=sys.stderr)
-    done = list(lines(given.out, Trial))
+    done = list(lines(given.out, Attempt))
     print(summary(done) if done else "no trials yet")
 
 

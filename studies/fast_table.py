@@ -1,6 +1,6 @@
 """Are the references, or their fast siblings, at least as fast as what the frameworks offer? By the paired gate.
 
-    python -m hingeproof.bench.fast_table --out bench/results/fast_references.jsonl
+    python studies/fast_table.py --out bench/results/fast_references.jsonl
 
 Ours against theirs at the same dtype, threads, phase and reduction, on the same arrays: float32, mean, one thread,
 N = 1e6 for losses of one score and 1e5 × 64 for those of several. A row where we lose says so.
@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
+from here import sides
 
 from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject
-from hingeproof.bench.gate.side import prepare
 from hingeproof.bench.timing import surroundings
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.frameworks.implementation import Implementation
@@ -58,7 +58,7 @@ PAIRS = (
 )
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Ours over theirs: `low` and `high` are the 99 % interval of the ratio of times; below 1 we are faster."""
 
     ours: str
@@ -86,7 +86,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def implementation(name: str) -> Implementation:
     if not name.startswith("spelled."):
         return IMPLEMENTATIONS[name]
-    target = f"hingeproof.bench.spellings:{name.removeprefix('spelled.')}"
+    target = f"spellings:{name.removeprefix('spelled.')}"
     return Implementation(name=name, framework="torch", loss="hinge", target=target, reductions=("mean",), user=True)
 
 
@@ -102,7 +102,7 @@ def subject(ours: str, theirs: str, phase: str) -> Subject:
     return Subject(case, b, a)
 
 
-def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Row]:
+def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Comparison]:
     """The rows of a framework that are missing, measured now: all of them in each set of processes."""
     names = [
         (ours, theirs, phase)
@@ -113,9 +113,7 @@ def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Row]:
     subjects = {name: subject(*name) for name in names if name not in done}
     large = {name: s.too_large(surroundings.memory()) for name, s in subjects.items()}
     # optax.losses.multiclass_hinge_loss answers NaN where a class is masked with −∞: judged on finite scores here
-    gate = Gate(
-        *prepare("impl:theirs", "impl:ours", 1), Limits(most_pairs=Limits().pairs), without=("masked", "not_finite")
-    )
+    gate = Gate(*sides("impl:theirs", "impl:ours"), Limits(most_pairs=Limits().pairs), without=("masked", "not_finite"))
     found = gate.stage([s for name, s in subjects.items() if not large[name]], _say)
     load = surroundings.volatile()["load"].split()[0]
     return [_row(gate, name, s, large[name], found.get(s.case.id), load) for name, s in subjects.items()]
@@ -125,9 +123,11 @@ def _say(s: Subject, samples: Samples) -> None:
     print(f"{len(samples.pairs)} {s.case.phase} {s.case.implementation} {samples.invalid}", file=sys.stderr, flush=True)
 
 
-def _row(gate: Gate, name: tuple[str, str, str], s: Subject, large: str, samples: Samples | None, load: str) -> Row:
+def _row(
+    gate: Gate, name: tuple[str, str, str], s: Subject, large: str, samples: Samples | None, load: str
+) -> Comparison:
     ours, theirs, phase = name
-    bare = Row(ours=ours, theirs=theirs, phase=phase, n=s.case.n, k=s.case.k, mode=s.case.mode, load=load)
+    bare = Comparison(ours=ours, theirs=theirs, phase=phase, n=s.case.n, k=s.case.k, mode=s.case.mode, load=load)
     if samples is None or samples.invalid:
         reason = f"not run: {large}" if samples is None else f"invalid: {samples.invalid}"
         return msgspec.structs.replace(bare, reason=reason)
@@ -144,7 +144,7 @@ SAYS = {
 }  # fmt: skip
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Comparison]) -> str:
     """Markdown. "we lose" is the gate's regression: the whole interval is above 2 % and above the noise floor."""
     out = [
         "| ours | theirs | phase | ours/theirs (99 % interval) | ours | theirs | |",
@@ -166,12 +166,12 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print the table of what is there")
     given = parser.parse_args()
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    done = {r.name for r in lines(given.out, Row)}
+    done = {r.name for r in lines(given.out, Comparison)}
     for framework in () if given.table else ("numpy", "jax", "torch"):
         with given.out.open("ab") as file:
             for row in compare(framework, done):
                 file.write(msgspec.json.encode(row) + b"\n")
-    print(table(list(lines(given.out, Row))))
+    print(table(list(lines(given.out, Comparison))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every loss here does around its formula: checks, labels, the arithmetic dtype, reductions.
+"""What every reference does around its formula: checks, labels, the arithmetic dtype, reductions.
 
 float16 and bfloat16 (of ml_dtypes) are computed in float32 and rounded once, at the end. A gradient is the
 slope of a sample's loss, times what `upstream` says stands before that loss in the output.
@@ -34,6 +34,7 @@ def relu(d: Array) -> Array:
 
 
 def check_choices(*, reduction: str = "mean", p: int = 1) -> None:
+    """Raise ValueError for a reduction or a norm that there is not."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction={reduction!r} is unknown: pass 'mean', 'sum' or 'none'")
     if p not in (1, 2):
@@ -56,6 +57,7 @@ def number(name: str, value: float, dtype: Any) -> Any:
 
 
 def same_shape(first: str, x: Any, second: str, y: Any) -> None:
+    """Raise ValueError where two shapes differ: nothing is broadcast."""
     if np.shape(x) != np.shape(y):
         raise ValueError(
             f"{first} have shape {np.shape(x)} but {second} have shape {np.shape(y)}: "
@@ -123,6 +125,7 @@ def members(targets: Any, scores: Array) -> Array:
 
 
 def integers(targets: Any) -> Array:
+    """The labels as an array. Raises: ValueError where they are no integers."""
     t = np.asarray(targets)
     if t.dtype.kind not in "iu":
         raise ValueError(f"targets have dtype {t.dtype}: pass integers, e.g. targets.astype(int)")

@@ -1,7 +1,7 @@
-"""The table of what proving an SVM optimum adds to finding it, from one run of bench/test_svm_speed.py.
+"""The table of what proving an SVM optimum adds to finding it, from one run of studies/test_svm_speed.py.
 
-tox -e bench -- --benchmark-json speed.json bench/test_svm_speed.py
-python -m hingeproof.bench.svm_speed speed.json > bench/results/svm-speed.md
+tox -e bench -- --benchmark-json speed.json studies/test_svm_speed.py
+python studies/svm_speed.py speed.json > bench/results/svm-speed.md
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from hingeproof.errors import GOOD, USAGE
 
-MADE_BY = "tox -e bench -- --benchmark-json speed.json bench/test_svm_speed.py"
+MADE_BY = "tox -e bench -- --benchmark-json speed.json studies/test_svm_speed.py"
 SMALL, LARGEST = "many_small_problems", "the_largest_sparse_problem_ends_in_time[30]"
 
 
@@ -22,7 +22,7 @@ def markdown(run: dict[str, Any]) -> str:
     seen = {b["name"].removeprefix("test_"): b["extra_info"] for b in run["benchmarks"]}
     lines = [
         "# What proving an SVM optimum adds to finding it", "",
-        f"Written by `python -m hingeproof.bench.svm_speed speed.json`, the run of {run['datetime'][:10]} on "
+        f"Written by `python studies/svm_speed.py speed.json`, the run of {run['datetime'][:10]} on "
         f"{run['machine_info']['cpu']['count']} cores by",
         f"`{MADE_BY}`. Other jobs may have shared the machine: the ratios count, not the seconds.",
         "`certify/solve`: exact arithmetic over CVXPY with Clarabel, same calls; the aim is at most 0.5 for "
@@ -56,7 +56,7 @@ def markdown(run: dict[str, Any]) -> str:
 def main(arguments: list[str]) -> int:
     """Print the page of the run in a JSON file."""
     if len(arguments) != 1:
-        print("usage: python -m hingeproof.bench.svm_speed speed.json", file=sys.stderr)
+        print("usage: python studies/svm_speed.py speed.json", file=sys.stderr)
         return USAGE
     (path,) = arguments
     try:
@@ -65,7 +65,9 @@ def main(arguments: list[str]) -> int:
         print(f"{path}: {error.strerror}", file=sys.stderr)
         return USAGE
     except (ValueError, KeyError, TypeError) as error:
-        print(f"{path} is no whole run of bench/test_svm_speed.py ({error}): make one with {MADE_BY}", file=sys.stderr)
+        print(
+            f"{path} is no whole run of studies/test_svm_speed.py ({error}): make one with {MADE_BY}", file=sys.stderr
+        )
         return USAGE
     print(page, end="")
     return GOOD

@@ -1,4 +1,4 @@
-"""What every loss here does around its formula: checks, labels, the arithmetic dtype, reductions.
+"""What every reference does around its formula: checks, labels, the arithmetic dtype, reductions.
 
 float16 and bfloat16 are computed in float32 and rounded once, at the end. A label outside its set raises
 where labels can be looked at without waiting (eager, on the CPU); elsewhere it makes its sample NaN.
@@ -59,6 +59,7 @@ def number(name: str, value: Any, scores: torch.Tensor) -> torch.Tensor:
 
 
 def same_shape(first: str, x: torch.Tensor, second: str, y: torch.Tensor) -> None:
+    """Raise ValueError where two shapes differ: nothing is broadcast."""
     if x.shape != y.shape:
         raise ValueError(
             f"{first} have shape {tuple(x.shape)} but {second} have shape {tuple(y.shape)}: "
@@ -129,6 +130,7 @@ def label_sets(targets: torch.Tensor, scores: torch.Tensor) -> tuple[torch.Tenso
 
 
 def integers(targets: torch.Tensor) -> None:
+    """Raise ValueError for labels that are no integers."""
     if targets.dtype not in INTEGERS:
         raise ValueError(f"targets have dtype {targets.dtype}: pass integers, e.g. targets.long()")
 
