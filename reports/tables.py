@@ -15,7 +15,7 @@ from hingeproof.reports.summary import Selection, Shared, Summary
 from hingeproof.reports.text import names, number, one_line
 from hingeproof.reports.timings import interval, seconds
 from hingeproof.runs.records import FINDINGS, Pair, RunInfo, Verdict
-from hingeproof.runs.timings import Case, GateRow, Timing
+from hingeproof.runs.timings import GateRow, Timing, TimingCase
 
 State = Literal["", "bad", "good", "open"]
 REASON = 240  # characters of a reason: it may be a whole exception
@@ -315,7 +315,7 @@ def gate_table(rows: Iterable[GateRow]) -> Table:
     )  # fmt: skip
 
 
-def _cases(cases: Sequence[Case | None]) -> tuple[list[str], str]:
+def _cases(cases: Sequence[TimingCase | None]) -> tuple[list[str], str]:
     """Return what tells each case from the others, and what they all share as the end of a title."""
     parts = [
         () if c is None else

@@ -17,12 +17,12 @@ from statistics import median
 import msgspec
 from here import sides
 
-from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject
+from hingeproof.bench.gate.paired import Gate, Limits, Pairing, Samples
 from hingeproof.bench.timing import surroundings
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.runs.parts import lines
-from hingeproof.runs.timings import Case
+from hingeproof.runs.timings import TimingCase
 
 # (ours, theirs); eager for PyTorch and NumPy, jit for JAX
 PAIRS = (
@@ -90,16 +90,16 @@ def implementation(name: str) -> Implementation:
     return Implementation(name=name, framework="torch", loss="hinge", target=target, reductions=("mean",), user=True)
 
 
-def subject(ours: str, theirs: str, phase: str) -> Subject:
+def subject(ours: str, theirs: str, phase: str) -> Pairing:
     """Theirs is the base, ours the head."""
     a, b = implementation(ours), implementation(theirs)
     wide = a.family.margins.row == "vector"
-    case = Case(
+    case = TimingCase(
         implementation=f"{ours} / {theirs}", loss=a.loss, framework=a.framework, dtype="float32",
         n=10**5 if wide else 10**6, k=64 if wide else 1, phase=phase, mode="jit" if a.framework == "jax" else "eager",
         device="cpu",
     )  # fmt: skip
-    return Subject(case, b, a)
+    return Pairing(case, b, a)
 
 
 def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Comparison]:
@@ -119,12 +119,12 @@ def compare(framework: str, done: set[tuple[str, str, str]]) -> list[Comparison]
     return [_row(gate, name, s, large[name], found.get(s.case.id), load) for name, s in subjects.items()]
 
 
-def _say(s: Subject, samples: Samples) -> None:
+def _say(s: Pairing, samples: Samples) -> None:
     print(f"{len(samples.pairs)} {s.case.phase} {s.case.implementation} {samples.invalid}", file=sys.stderr, flush=True)
 
 
 def _row(
-    gate: Gate, name: tuple[str, str, str], s: Subject, large: str, samples: Samples | None, load: str
+    gate: Gate, name: tuple[str, str, str], s: Pairing, large: str, samples: Samples | None, load: str
 ) -> Comparison:
     ours, theirs, phase = name
     bare = Comparison(ours=ours, theirs=theirs, phase=phase, n=s.case.n, k=s.case.k, mode=s.case.mode, load=load)

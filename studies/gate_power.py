@@ -23,12 +23,12 @@ from pathlib import Path
 import msgspec
 from here import path, sides
 
-from hingeproof.bench.gate.paired import Gate, Limits, Subject, decide
+from hingeproof.bench.gate.paired import Gate, Limits, Pairing, decide
 from hingeproof.bench.gate.statistics import clopper_pearson
 from hingeproof.bench.timing import surroundings
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.runs.parts import lines
-from hingeproof.runs.timings import Case
+from hingeproof.runs.timings import TimingCase
 
 N = 100_000
 LEVEL = 0.01  # of Mann–Whitney's test, one-sided
@@ -80,13 +80,13 @@ def implementation(percent: int) -> Implementation:
 
 def by_gate(percent: int, seed: int) -> tuple[str, float | None, float | None, float | None, int, float]:
     """The paired gate's verdict on a planted slow-down."""
-    case = Case(
+    case = TimingCase(
         implementation="planted", loss="hinge", framework="numpy", dtype="float32", n=N, k=1,
         phase="forward", mode="eager", device="cpu",
     )  # fmt: skip
     both = sides("impl:planted:slower_0", f"impl:planted:slower_{percent}")
     began = time.monotonic()
-    (verdict,) = decide(Gate(*both, Limits(), seed=seed), [Subject(case, implementation(0), implementation(percent))])
+    (verdict,) = decide(Gate(*both, Limits(), seed=seed), [Pairing(case, implementation(0), implementation(percent))])
     j = verdict.judged
     took = time.monotonic() - began
     if j is None:

@@ -21,12 +21,12 @@ from hingeproof.frameworks.jax.kernel import labels
 from hingeproof.frameworks.registry import FRAMEWORKS, REFERENCES, kernel
 from hingeproof.reference_impls import in_numpy
 from hingeproof.reference_impls.losses import LOSSES
-from hingeproof.runs.timings import BenchPlan, Case, Timing
+from hingeproof.runs.timings import BenchPlan, Timing, TimingCase
 
 PLAN = BenchPlan(blocks=3)
 
 
-def case(implementation: str = "numpy.hinge", **fields: object) -> Case:
+def case(implementation: str = "numpy.hinge", **fields: object) -> TimingCase:
     i = IMPLEMENTATIONS.get(implementation)
     loss = i.loss if i else "hinge"
     wide = LOSSES[loss].margins.row == "vector"
@@ -34,7 +34,7 @@ def case(implementation: str = "numpy.hinge", **fields: object) -> Case:
         "implementation": implementation, "loss": loss, "framework": i.framework if i else "numpy", "dtype": "float32",
         "n": 500, "k": 5 if wide else 1, "phase": "forward", "mode": "eager", "device": "cpu",
     }  # fmt: skip
-    return Case(**(known | fields))  # type: ignore[arg-type]
+    return TimingCase(**(known | fields))  # type: ignore[arg-type]
 
 
 def timed(implementation: str = "numpy.hinge", **fields: object) -> Timing:
@@ -212,7 +212,7 @@ def user(
     phase: str = "forward",
     loss: str = "hinge",
     **contract: object,
-) -> tuple[Case, Implementation]:
+) -> tuple[TimingCase, Implementation]:
     """A callable of a user's, and a case of it."""
     name = f"mine_{abs(hash(text))}"
     (tmp_path / f"{name}.py").write_text(text)

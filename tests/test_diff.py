@@ -19,7 +19,7 @@ from hingeproof.reports import compare, tables, timings
 from hingeproof.reports.compare import Difference
 from hingeproof.reports.write import junit, markdown
 from hingeproof.runs.records import Record, RunInfo, Verdict
-from hingeproof.runs.timings import Case, Status, Timing
+from hingeproof.runs.timings import Status, Timing, TimingCase
 
 VERDICTS: tuple[Verdict, ...] = ("pass", "fail", "known", "stale", "unsupported", "crash", "timeout", "undecided")
 WORSE = {"fail", "crash", "timeout", "stale"}
@@ -194,7 +194,7 @@ def test_all_renderings_are_the_same_bytes_in_another_process(tmp_path: Path) ->
 
 
 def timing(case: str, call: float, *, spread: float = 0.01, blocks: int = 60, status: Status = "measured") -> Timing:
-    fields = Case(
+    fields = TimingCase(
         implementation=case, loss="hinge", framework="torch", dtype="float32", n=1000, k=1, phase="both",
         mode="eager", device="cpu",
     )  # fmt: skip

@@ -18,22 +18,22 @@ from planted import chunked
 from hingeproof.bench.gate import controller as gating
 from hingeproof.bench.gate import processes
 from hingeproof.bench.gate import side as sides
-from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, _alike, decide
-from hingeproof.bench.gate.processes import Place, Process, Shared, SideError, answer, loading
-from hingeproof.bench.timing.clock import Spec
+from hingeproof.bench.gate.paired import Gate, Limits, Pairing, Samples, _alike, decide
+from hingeproof.bench.gate.processes import Place, Process, SharedArrays, SideError, answer, loading
+from hingeproof.bench.timing.clock import CallSpec
 from hingeproof.bench.timing.data import Data, make
 from hingeproof.commands.main import run
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
 from hingeproof.frameworks.process import worker_environment
 from hingeproof.reference_impls.in_numpy import hinge
-from hingeproof.runs.timings import Case, between, gate_code
+from hingeproof.runs.timings import TimingCase, between, gate_code
 
-NUMPY = Spec(
+NUMPY = CallSpec(
     "numpy", "hingeproof.reference_impls.in_numpy:hinge", "function", {"reduction": "mean"}, False, False, None,
     "forward", "eager", "cpu", "float32", 1,
 )  # fmt: skip
-CASE = Case(
+CASE = TimingCase(
     implementation="numpy.hinge", loss="hinge", framework="numpy", dtype="float32", n=2000, k=1, phase="forward",
     mode="eager", device="cpu",
 )  # fmt: skip
@@ -130,7 +130,7 @@ def test_revisions_are_built_and_run_from_their_own_wheel(repository: Path) -> N
     base, head = sides.prepare("rev:one", "rev:two", 1)
     assert base.facts["commit"] != head.facts["commit"]
     spec = NUMPY._replace(target="mineproof:f", settings={})
-    with Shared() as shared:
+    with SharedArrays() as shared:
         arrays = shared.put(make("hinge", "float32", 100, 1, 0.5))
         for side in (base, head):
             with Process(side.place) as process:
@@ -183,7 +183,7 @@ def test_an_environment_that_cannot_start_is_refused_in_a_line(tmp_path: Path) -
 
 def test_a_side_times_and_answers() -> None:
     data = make("hinge", "float32", 1000, 1, 0.5)
-    with Shared() as shared, Process(Place()) as process:
+    with SharedArrays() as shared, Process(Place()) as process:
         process.do("load", **loading(NUMPY, shared.put(data)))
         loops = process.do("calibrate", seconds=1e-4)["loops"]
         reply = process.do("block", loops=loops)
@@ -199,13 +199,13 @@ def test_a_side_times_and_answers() -> None:
 def test_a_side_that_prints_is_still_heard(tmp_path: Path) -> None:
     (tmp_path / "chatty.py").write_text("def f(s, y):\n    print('hello')\n    return s.mean()\n")
     place = Place(environment=worker_environment() | {"PYTHONPATH": str(tmp_path)})
-    with Shared() as shared, Process(place) as process:
+    with SharedArrays() as shared, Process(place) as process:
         arrays = shared.put(Data([np.ones(3, np.float32)], np.ones(3, np.float32)))
         assert process.do("load", **loading(NUMPY._replace(target="chatty:f", settings={}), arrays))["ok"]
 
 
 def test_what_a_side_raises_is_told() -> None:
-    with Shared() as shared, Process(Place()) as process:
+    with SharedArrays() as shared, Process(Place()) as process:
         arrays = shared.put(Data([np.ones(3, np.float32)], np.zeros(3, np.float32)))
         with pytest.raises(SideError, match="ValueError: targets"):
             process.do("load", **loading(NUMPY, arrays))
@@ -214,7 +214,7 @@ def test_what_a_side_raises_is_told() -> None:
 def test_a_side_that_dies_is_told(tmp_path: Path) -> None:
     (tmp_path / "deadly.py").write_text("import os\ndef f(s, y):\n    os._exit(7)\n")
     place = Place(environment=worker_environment() | {"PYTHONPATH": str(tmp_path)})
-    with Shared() as shared, Process(place) as process:
+    with SharedArrays() as shared, Process(place) as process:
         arrays = shared.put(Data([np.ones(3, np.float32)], np.ones(3, np.float32)))
         with pytest.raises(SideError, match="the process ended with 7"):
             process.do("load", **loading(NUMPY._replace(target="deadly:f", settings={}), arrays))
@@ -222,7 +222,7 @@ def test_a_side_that_dies_is_told(tmp_path: Path) -> None:
 
 def test_bfloat16_goes_through_shared_memory() -> None:
     data = make("hinge", "bfloat16", 64, 1, 0.5)
-    with Shared() as shared, Process(Place()) as process:
+    with SharedArrays() as shared, Process(Place()) as process:
         process.do("load", **loading(NUMPY._replace(dtype="bfloat16"), shared.put(data)))
         path = shared.path(".npz")
         process.do("answer", path=path)
@@ -244,7 +244,7 @@ def test_sides_are_interleaved_block_by_block(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(processes.Process, "tell", tell)
     i = IMPLEMENTATIONS["numpy.hinge"]
     pair = sides.prepare("impl:numpy.hinge", "impl:numpy.hinge", 1)
-    found = Gate(*pair, FEW).stage([Subject(CASE, i, i)])[CASE.id]
+    found = Gate(*pair, FEW).stage([Pairing(CASE, i, i)])[CASE.id]
     assert len(found.pairs) == 2
     assert all(len(blocks) == 4 for p in found.pairs for blocks in p.values())
     rounds = [told[i : i + 3] for i in range(0, len(told), 3)]
@@ -255,7 +255,7 @@ def test_sides_are_interleaved_block_by_block(monkeypatch: pytest.MonkeyPatch) -
 
 def _both(base: str, head: str) -> Samples:
     """Two implementations, measured in a set of processes."""
-    subject = Subject(CASE, IMPLEMENTATIONS[base], IMPLEMENTATIONS[head])
+    subject = Pairing(CASE, IMPLEMENTATIONS[base], IMPLEMENTATIONS[head])
     gate = Gate(*sides.prepare(f"impl:{base}", f"impl:{head}", 1), Limits(pairs=1, blocks=3, most_pairs=1))
     (samples,) = gate.stage([subject]).values()
     return samples
@@ -279,7 +279,7 @@ def test_labels_that_are_misread_are_invalid(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_cases_are_grouped_by_their_environments() -> None:
     names = ["keras.numpy.hinge", "numpy.hinge", "keras.numpy.Hinge"]
-    made = [Subject(CASE, IMPLEMENTATIONS[n], IMPLEMENTATIONS[n]) for n in names]
+    made = [Pairing(CASE, IMPLEMENTATIONS[n], IMPLEMENTATIONS[n]) for n in names]
     assert [[s.base.name for s in group] for group in _alike(made)] == [[names[0], names[2]], [names[1]]]
 
 
@@ -317,7 +317,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, effects: list[float]) -> Gate:
     """A gate whose stages show these effects, one after the other."""
     left = iter(effects)
 
-    def stage(self: Gate, subjects: list[Subject], note: object = None) -> dict[str, Samples]:
+    def stage(self: Gate, subjects: list[Pairing], note: object = None) -> dict[str, Samples]:
         effect, random = next(left), np.random.default_rng(0)
         noise = 0.2 if effect == 0.03 else 0.005
         out = {}
@@ -352,7 +352,7 @@ def test_verdicts_and_codes(
 ) -> None:
     gate = fake(monkeypatch, effects)
     i = IMPLEMENTATIONS["numpy.hinge"]
-    verdicts = decide(gate, [Subject(CASE, i, i)])
+    verdicts = decide(gate, [Pairing(CASE, i, i)])
     rows = [gating._row(v, gate.base, gate.head, gate.stages[0][v.case.id]) for v in verdicts]
     assert [r.verdict for r in rows] == [verdict]
     assert gate_code(rows, strict=False) == code
@@ -366,7 +366,7 @@ def test_an_interruption_loses_no_block(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
 
     def pair(
-        self: Gate, subject: Subject, processes: object, shared: object, samples: Samples
+        self: Gate, subject: Pairing, processes: object, shared: object, samples: Samples
     ) -> dict[str, list[float]]:
         if samples.pairs:
             raise KeyboardInterrupt

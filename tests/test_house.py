@@ -50,7 +50,7 @@ def test_files_and_functions_stay_small() -> None:
 
 def test_no_branch_asks_which_framework_it_is() -> None:
     """What a framework is or has stands in its folder; the files of other folders ask its facts."""
-    asks = re.compile(r"framework\s*(==|!=|in\b|not in\b)\s*[(\"']")
+    asks = re.compile(r"framework\s*(==|!=|in\b|not in\b)\s*\(?[\"']")
     names = {path.parent.name for path in (ROOT / "verify" / "frameworks").glob("*/__init__.py")}
     tables = re.compile(rf"[\"']({'|'.join(sorted(names - {'numpy'}))})[\"']\s*:")
     guilty = []

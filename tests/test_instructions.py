@@ -7,15 +7,15 @@ from gate_power import implementation
 from here import sides
 
 from hingeproof.bench.gate import instructions
-from hingeproof.bench.gate.paired import Subject
-from hingeproof.bench.gate.processes import Place, Shared, SideError, loading
+from hingeproof.bench.gate.paired import Pairing
+from hingeproof.bench.gate.processes import Place, SharedArrays, SideError, loading
 from hingeproof.bench.timing.data import make
 from hingeproof.bench.timing.measure import spec_of
 from hingeproof.commands.main import run
 from hingeproof.errors import UsageError
-from hingeproof.runs.timings import Case
+from hingeproof.runs.timings import TimingCase
 
-CASE = Case(
+CASE = TimingCase(
     implementation="planted", loss="hinge", framework="numpy", dtype="float32", n=50_000, k=1,
     phase="forward", mode="eager", device="cpu",
 )  # fmt: skip
@@ -40,7 +40,7 @@ def test_only_eager_cpu_cases_are_counted() -> None:
 
     i = implementation(0)
     jit, there = (msgspec.structs.replace(CASE, **x) for x in ({"mode": "jit"}, {"device": "cuda"}))
-    assert instructions.eager([Subject(c, i, i) for c in (CASE, jit, there)]) == [Subject(CASE, i, i)]
+    assert instructions.eager([Pairing(c, i, i) for c in (CASE, jit, there)]) == [Pairing(CASE, i, i)]
 
 
 def test_without_valgrind_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +55,7 @@ def test_without_valgrind_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: py
 @pytest.mark.nightly
 def test_three_percent_more_work_is_counted() -> None:
     both = sides("impl:planted:slower_0", "impl:planted:slower_3")
-    cases = [[Subject(CASE, implementation(0), implementation(percent))] for percent in (0, 3)]
+    cases = [[Pairing(CASE, implementation(0), implementation(percent))] for percent in (0, 3)]
     same, slower = (instructions.decide(s, *both)[0] for s in cases)
     assert same.verdict == "equivalent"
     assert slower.verdict == "regression"
@@ -66,7 +66,7 @@ def test_three_percent_more_work_is_counted() -> None:
 @pytest.mark.nightly
 def test_a_process_that_fails_under_valgrind_is_told() -> None:
     spec = spec_of(implementation(0), CASE)._replace(target="nowhere:f")
-    with Shared() as shared:
+    with SharedArrays() as shared:
         request = loading(spec, shared.put(make("hinge", "float32", 10, 1, 0.5)))
         with pytest.raises(SideError, match="under valgrind the process ended with"):
             instructions.count(Place(), request, 1)

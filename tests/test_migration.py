@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from hingeproof.commands import deviations as command
 from hingeproof.commands import main as cli
 from hingeproof.ledger.deviations import as_toml, decoded, named, read, shipped
-from hingeproof.ledger.migration import Shown, Told, as_told_before, by_text, decided, rewrite
+from hingeproof.ledger.migration import Shown, ToldKind, as_told_before, by_text, decided, rewrite
 from hingeproof.properties.failure_kinds import same_kind
 from hingeproof.run.witnesses import witnesses
 from hingeproof.runs.records import Deviation
@@ -164,16 +164,21 @@ def test_a_witness_that_shows_something_else_is_no_proof_of_another_kind() -> No
 @pytest.mark.parametrize(
     ("law", "kind", "observed", "told"),
     [
-        ("value", "raised TypeError", "raised TypeError: no", Told("raised", "TypeError")),
-        ("value", "shape", "a result of shape (2, 2)", Told("shape")),
-        ("value", "nan", "nan", Told("nan")),
-        ("dtype_kept", "number", "float64", Told("dtype")),
-        ("inputs_untouched", "nan", "[nan]", Told("overwritten")),
-        ("bad_label", "nan", "label nan is answered with [nan]", Told("accepted")),
-        ("bad_label", "nan", "label nan raises KeyError: x", Told("raised", "KeyError")),
-        ("bad_shape", "shape", "shapes (8, 1) against (8,) are answered with a result of shape ()", Told("accepted")),
-        ("bad_shape", "infinity", "TypeError: Could not infer dtype", Told("raised", "TypeError")),
-        ("label_dtypes", "infinity", "int8 labels: raised TypeError: Could not infer", Told("raised", "TypeError")),
+        ("value", "raised TypeError", "raised TypeError: no", ToldKind("raised", "TypeError")),
+        ("value", "shape", "a result of shape (2, 2)", ToldKind("shape")),
+        ("value", "nan", "nan", ToldKind("nan")),
+        ("dtype_kept", "number", "float64", ToldKind("dtype")),
+        ("inputs_untouched", "nan", "[nan]", ToldKind("overwritten")),
+        ("bad_label", "nan", "label nan is answered with [nan]", ToldKind("accepted")),
+        ("bad_label", "nan", "label nan raises KeyError: x", ToldKind("raised", "KeyError")),
+        (
+            "bad_shape",
+            "shape",
+            "shapes (8, 1) against (8,) are answered with a result of shape ()",
+            ToldKind("accepted"),
+        ),
+        ("bad_shape", "infinity", "TypeError: Could not infer dtype", ToldKind("raised", "TypeError")),
+        ("label_dtypes", "infinity", "int8 labels: raised TypeError: Could not infer", ToldKind("raised", "TypeError")),
         ("label_dtypes", "number", "['0.0'] of dtype float64 for int8 labels", None),
         ("any_shape", "infinity", "Could not infer dtype", None),
         ("empty_batch", "number", "[0.0]", None),
@@ -181,7 +186,7 @@ def test_a_witness_that_shows_something_else_is_no_proof_of_another_kind() -> No
         ("value", "nonsense", "2.0", None),
     ],
 )
-def test_what_old_text_tells(law: str, kind: str, observed: str, told: Told | None) -> None:
+def test_what_old_text_tells(law: str, kind: str, observed: str, told: ToldKind | None) -> None:
     assert by_text(entry(law=law, kind=kind, observed=observed)) == told
 
 

@@ -32,7 +32,7 @@ from hingeproof.reports.write import junit, page, terminal
 from hingeproof.runs import reader as read
 from hingeproof.runs.kinds import VERIFY
 from hingeproof.runs.records import FINDINGS, SCHEMA_VERSION, Record, RunInfo, UserImplementation, Verdict
-from hingeproof.runs.timings import Case, GateRow
+from hingeproof.runs.timings import GateRow, TimingCase
 
 
 def rendered(records: list[Record], about: RunInfo | None = None, **console: Any) -> str:
@@ -374,7 +374,7 @@ def test_the_summary_is_data(tmp_path: Path) -> None:
 
 
 def test_tables_of_timings_say_once_what_all_cases_share() -> None:
-    base = Case(
+    base = TimingCase(
         implementation="torch.hinge", loss="hinge", framework="torch", dtype="float32", n=1000, k=1, phase="forward",
         mode="eager", device="cpu",
     )  # fmt: skip

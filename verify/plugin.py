@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from hingeproof.run.worker import Verdicts
+from hingeproof.run.worker import Worker
 from hingeproof.runs.kinds import VERIFY
 from hingeproof.runs.passes import Passes
 from hingeproof.runs.reader import read_info
 from hingeproof.runs.records import Check, Plan
 
-_VERDICTS = pytest.StashKey[Verdicts]()
+_VERDICTS = pytest.StashKey[Worker]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,13 +60,13 @@ def _end_with_stdin() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _verdicts(config: pytest.Config) -> Verdicts:
+def _verdicts(config: pytest.Config) -> Worker:
     if _VERDICTS not in config.stash:
         directory = config.getoption("hingeproof_run")
         worker = getattr(config, "workerinput", {}).get("workerid", "main")
         if directory:
             plan = read_info(Path(directory), VERIFY).plan
-            config.stash[_VERDICTS] = Verdicts(plan, Passes(Path(directory)), worker)
+            config.stash[_VERDICTS] = Worker(plan, Passes(Path(directory)), worker)
         else:
             from hingeproof.ledger.deviations import shipped
 
@@ -76,12 +76,12 @@ def _verdicts(config: pytest.Config) -> Verdicts:
                 seed=config.getoption("hingeproof_seed"),
                 deviations=shipped(),
             )
-            config.stash[_VERDICTS] = Verdicts(plan, None, worker)
+            config.stash[_VERDICTS] = Worker(plan, None, worker)
     return config.stash[_VERDICTS]
 
 
 @pytest.fixture(scope="session")
-def hingeproof_verdicts(pytestconfig: pytest.Config) -> Verdicts:
+def hingeproof_verdicts(pytestconfig: pytest.Config) -> Worker:
     """Return the verdicts on checks; a pass is run when the first of them is asked for."""
     return _verdicts(pytestconfig)
 

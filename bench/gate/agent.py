@@ -43,7 +43,7 @@ def mapped(array: dict[str, Any]) -> Any:
     return np.asarray(found)
 
 
-class Side:
+class Agent:
     """The kernel that is loaded, if any, and what the requests do with it."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Side:
         return {"versions": found}
 
     def made(self, request: dict[str, Any]) -> Any:
-        spec, make = self.clock.Spec(**request["spec"]), code(request["kernel"]).Kernel
+        spec, make = self.clock.CallSpec(**request["spec"]), code(request["kernel"]).Kernel
         targets = None if request["targets"] is None else mapped(request["targets"])
         return self.clock.Timed(make, spec, [mapped(x) for x in request["inputs"]], targets)
 
@@ -96,7 +96,7 @@ class Side:
 
 def count(calls: int, path: str) -> None:
     """Make so many calls of a request in a file and end: for a tool that counts what the whole process did."""
-    side = Side()
+    side = Agent()
     side.load(json.loads(Path(path).read_text(encoding="utf-8")))
     kept = [None]
     with side.kernel.context(), side.clock.quiet():
@@ -113,7 +113,7 @@ def main() -> None:
     # what the timed code prints goes to standard error: standard output is ours
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    side = Side()
+    side = Agent()
     for line in sys.stdin:
         request = json.loads(line)
         try:

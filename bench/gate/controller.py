@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hingeproof.bench.gate.paired import Gate, Limits, Samples, Subject, Verdict, decide
+from hingeproof.bench.gate.paired import Gate, Limits, Pairing, Samples, Verdict, decide
 from hingeproof.bench.gate.side import Side, told
 from hingeproof.bench.options import GateOptions, RunOptions
 from hingeproof.bench.timing import asked, surroundings
@@ -21,16 +21,16 @@ from hingeproof.frameworks.implementation import Implementation
 from hingeproof.runs.directory import locked
 from hingeproof.runs.journal import Journal, write_lines
 from hingeproof.runs.kinds import GATE
-from hingeproof.runs.timings import BenchInfo, BenchPlan, Case, GateRow, PairRow, between
+from hingeproof.runs.timings import BenchInfo, BenchPlan, GateRow, PairRow, TimingCase, between
 
 
-def subjects(wanted: GateOptions, base: Side, head: Side) -> tuple[BenchPlan, list[Subject]]:
+def subjects(wanted: GateOptions, base: Side, head: Side) -> tuple[BenchPlan, list[Pairing]]:
     """The cases, with what each side calls. Raises: UsageError where the sides compute different losses."""
     timed = msgspec.convert(wanted, RunOptions, from_attributes=True)  # what has the same name is the same option
     if base.kind != "impl":
         plan = asked.plan(timed)
         found = chosen(plan)
-        return plan, [Subject(c, found[c.implementation], found[c.implementation]) for c in _timed(plan)]
+        return plan, [Pairing(c, found[c.implementation], found[c.implementation]) for c in _timed(plan)]
     if wanted.patterns:
         raise UsageError("impl: names what is compared: leave the implementations out")
     names = [side.implementation for side in (base, head) if side.implementation is not None]
@@ -48,11 +48,11 @@ def subjects(wanted: GateOptions, base: Side, head: Side) -> tuple[BenchPlan, li
     for case in _timed(plans[0]):
         twin = there.get(_where(case))
         if twin is not None:
-            pairs.append(Subject(case, ours, theirs))
+            pairs.append(Pairing(case, ours, theirs))
     return plans[0], pairs
 
 
-def _timed(plan: BenchPlan) -> list[Case]:
+def _timed(plan: BenchPlan) -> list[TimingCase]:
     return [c for c in cases(plan) if c.phase != "compile" and c.layout == "contiguous" and c.cache == "warm"]
 
 
@@ -63,7 +63,7 @@ def _only(plan: BenchPlan, side: Side) -> Implementation:
     return next(iter(found.values()))
 
 
-def _where(case: Case) -> tuple[object, ...]:
+def _where(case: TimingCase) -> tuple[object, ...]:
     """Two implementations are compared on the same arrays; eager with eager and compiled with compiled."""
     return (case.dtype, case.n, case.k, case.phase, case.mode != "eager", case.device, case.inside)
 
@@ -71,7 +71,7 @@ def _where(case: Case) -> tuple[object, ...]:
 def execute(
     directory: Path,
     plan: BenchPlan,
-    todo: Sequence[Subject],
+    todo: Sequence[Pairing],
     base: Side,
     head: Side,
     limits: Limits,
@@ -91,7 +91,7 @@ def execute(
     return info, rows
 
 
-def _judged(directory: Path, todo: Sequence[Subject], gate: Gate, *, counted: bool) -> list[GateRow]:
+def _judged(directory: Path, todo: Sequence[Pairing], gate: Gate, *, counted: bool) -> list[GateRow]:
     """Every case's row; the raw blocks are written beside them, whatever happens."""
     base, head = gate.base, gate.head
     large = {s.case.id: s.too_large(surroundings.memory(s.case.device)) for s in todo}
@@ -116,7 +116,7 @@ def _judged(directory: Path, todo: Sequence[Subject], gate: Gate, *, counted: bo
     ]
 
 
-def _progress(subject: Subject, samples: Samples) -> None:
+def _progress(subject: Pairing, samples: Samples) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{len(samples.pairs)} pairs  {subject.case.id[:100]}", end="", file=sys.stderr)
 

@@ -16,8 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from hingeproof.bench.gate.paired import Subject, Verdict
-from hingeproof.bench.gate.processes import Place, Process, Shared, SideError, loading
+from hingeproof.bench.gate.paired import Pairing, Verdict
+from hingeproof.bench.gate.processes import Place, Process, SharedArrays, SideError, loading
 from hingeproof.bench.gate.side import Side
 from hingeproof.bench.gate.statistics import Judged
 from hingeproof.bench.timing.measure import spec_of
@@ -60,7 +60,7 @@ def _collected(place: Place, calls: int, path: Path) -> int:
     return int(found[1])
 
 
-def eager(subjects: Sequence[Subject]) -> list[Subject]:
+def eager(subjects: Sequence[Pairing]) -> list[Pairing]:
     """The cases that this tier can judge."""
     return [s for s in subjects if s.case.mode == "eager" and s.case.device == "cpu"]
 
@@ -73,12 +73,12 @@ def judged(base: float, again: float, head: float) -> Judged:
     return Judged(decision, effect, effect, effect, floor, limit, 0.0)
 
 
-def decide(subjects: Sequence[Subject], base: Side, head: Side, note: Any = lambda *_: None) -> list[Verdict]:
+def decide(subjects: Sequence[Pairing], base: Side, head: Side, note: Any = lambda *_: None) -> list[Verdict]:
     """Count both sides of each case, the base twice."""
     needed()
     out = []
     for s in eager(subjects):
-        with Shared() as shared:
+        with SharedArrays() as shared:
             arrays = s.shared(shared)
             requests = [
                 (side.place.having(s.of(lane).environment), loading(spec_of(s.of(lane), s.case), arrays[lane]))

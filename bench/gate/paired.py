@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.bench.gate.processes import Place, Process, Shared, SideError, answer, loading
+from hingeproof.bench.gate.processes import Place, Process, SharedArrays, SideError, answer, loading
 from hingeproof.bench.gate.side import Side
 from hingeproof.bench.gate.statistics import Estimate, Judged, benjamini_hochberg, estimate, judge, log_ratios
 from hingeproof.bench.timing.case import too_large
@@ -26,7 +26,7 @@ from hingeproof.bench.timing.data import Data, domain_of, make
 from hingeproof.bench.timing.measure import spec_of
 from hingeproof.bench.timing.selfcheck import distrust
 from hingeproof.frameworks.implementation import Implementation
-from hingeproof.runs.timings import Case
+from hingeproof.runs.timings import TimingCase
 
 PAIRS, BLOCKS = 6, 60  # a stage: at least 360 blocks in 6 process pairs
 MOST_PAIRS = 24
@@ -35,10 +35,10 @@ BLOCK_SECONDS = 0.0015
 
 
 @dataclass(frozen=True)
-class Subject:
+class Pairing:
     """One case: what each side calls."""
 
-    case: Case
+    case: TimingCase
     base: Implementation
     head: Implementation
 
@@ -59,7 +59,7 @@ class Subject:
         c = self.case
         return make(c.loss, c.dtype, c.n, c.k, c.inside, domain=domain_of(self.base, self.head))
 
-    def shared(self, shared: Shared) -> dict[str, dict[str, Any]]:
+    def shared(self, shared: SharedArrays) -> dict[str, dict[str, Any]]:
         """By lane: the same inputs, and labels as its implementation takes them."""
         data = self.data()
         base = shared.put(handed(self.case, self.base, data))
@@ -116,7 +116,7 @@ class Gate:
         self._checked: set[tuple[str, str]] = set()
         self.stages: list[dict[str, Samples]] = []  # what was measured, also of a stage that was interrupted
 
-    def stage(self, subjects: Sequence[Subject], note: Any = lambda *_: None) -> dict[str, Samples]:
+    def stage(self, subjects: Sequence[Pairing], note: Any = lambda *_: None) -> dict[str, Samples]:
         """Measure until each case is decided, or its time is up."""
         found = {s.case.id: Samples() for s in subjects}
         self.stages.append(found)
@@ -124,7 +124,7 @@ class Gate:
         while left:
             for alike in _alike(left):
                 began = time.monotonic()
-                with Shared() as shared, self._processes(alike[0]) as processes:
+                with SharedArrays() as shared, self._processes(alike[0]) as processes:
                     for subject in alike:
                         self._one(subject, processes, shared, found[subject.case.id])
                         note(subject, found[subject.case.id])
@@ -133,7 +133,7 @@ class Gate:
             left = [s for s in left if self._goes_on(found[s.case.id])]
         return found
 
-    def _one(self, subject: Subject, processes: dict[str, Process], shared: Shared, samples: Samples) -> None:
+    def _one(self, subject: Pairing, processes: dict[str, Process], shared: SharedArrays, samples: Samples) -> None:
         """Add a pair to the samples of one case, or say why it is invalid."""
         try:
             samples.pairs.append(self._pair(subject, processes, shared, samples))
@@ -152,13 +152,13 @@ class Gate:
         return judge(*samples.estimates(), threshold=limits.threshold, equivalence=limits.equivalence)
 
     @contextlib.contextmanager
-    def _processes(self, subject: Subject) -> Iterator[dict[str, Process]]:
+    def _processes(self, subject: Pairing) -> Iterator[dict[str, Process]]:
         where, needs = places(self.base, self.head), subject.environments
         with contextlib.ExitStack() as stack:
             yield {lane: stack.enter_context(Process(p.having(needs[lane]))) for lane, p in where.items()}
 
     def _pair(
-        self, subject: Subject, processes: dict[str, Process], shared: Shared, samples: Samples
+        self, subject: Pairing, processes: dict[str, Process], shared: SharedArrays, samples: Samples
     ) -> dict[str, list[float]]:
         """One set of processes on one case: seconds a call of every block, by lane."""
         case = subject.case
@@ -193,7 +193,7 @@ class Gate:
             return self.limits.blocks
         return min(self.limits.blocks, -(-100 // self.limits.pairs))
 
-    def _check(self, subject: Subject, processes: dict[str, Process], shared: Shared) -> None:
+    def _check(self, subject: Pairing, processes: dict[str, Process], shared: SharedArrays) -> None:
         """Have the answers of both sides judged, once in a gate. Raises: WrongAnswerError."""
         lanes = [lane for lane in ("base", "head") if (subject.case.id, lane) not in self._checked]
         data = subject.data() if lanes else None
@@ -220,9 +220,9 @@ class Gate:
             self._checked.add((subject.case.id, lane))
 
 
-def _alike(subjects: Sequence[Subject]) -> list[list[Subject]]:
+def _alike(subjects: Sequence[Pairing]) -> list[list[Pairing]]:
     """Cases that can be timed in the same processes."""
-    groups: list[list[Subject]] = []
+    groups: list[list[Pairing]] = []
     for s in subjects:
         group = next((g for g in groups if g[0].environments == s.environments), None)
         if group is None:
@@ -236,7 +236,7 @@ def _alike(subjects: Sequence[Subject]) -> list[list[Subject]]:
 class Verdict:
     """A case's end: `regression` only where fresh processes showed it again."""
 
-    case: Case
+    case: TimingCase
     verdict: str  # regression, improvement, equivalent, inconclusive, invalid
     judged: Judged | None
     adjusted: float | None
@@ -246,7 +246,7 @@ class Verdict:
     repeated: Judged | None = None
 
 
-def decide(gate: Gate, subjects: Sequence[Subject], note: Any = lambda *_: None) -> list[Verdict]:
+def decide(gate: Gate, subjects: Sequence[Pairing], note: Any = lambda *_: None) -> list[Verdict]:
     """Measure, adjust for the number of cases, repeat what was flagged, and decide."""
     first = gate.stage(subjects, note)
     valid = [s for s in subjects if not first[s.case.id].invalid]
@@ -269,7 +269,7 @@ def decide(gate: Gate, subjects: Sequence[Subject], note: Any = lambda *_: None)
 
 
 def _verdict(
-    gate: Gate, subject: Subject, judged: Judged, adjusted: float, samples: Samples, again: Samples | None
+    gate: Gate, subject: Pairing, judged: Judged, adjusted: float, samples: Samples, again: Samples | None
 ) -> Verdict:
     verdict, reason, repeated = str(judged.decision), "", None
     if again is not None and again.invalid:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.bench.timing.clock import Answer, Spec
+from hingeproof.bench.timing.clock import Answer, CallSpec
 from hingeproof.bench.timing.data import Data
 from hingeproof.frameworks.registry import kernel_path
 
@@ -40,7 +40,7 @@ class Place:
         return replace(self, environment={**self.environment, **more}) if more else self
 
 
-class Shared:
+class SharedArrays:
     """A folder of shared memory for arrays; gone when it is closed."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Shared:
     def close(self) -> None:
         self._folder.cleanup()
 
-    def __enter__(self) -> Shared:
+    def __enter__(self) -> SharedArrays:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,7 +128,7 @@ class Process:
         self.close()
 
 
-def loading(spec: Spec, arrays: dict[str, Any]) -> dict[str, Any]:
+def loading(spec: CallSpec, arrays: dict[str, Any]) -> dict[str, Any]:
     """The `load` (or `ask`) request of a spec on arrays that are mapped."""
     return {"spec": spec._asdict(), "kernel": kernel_path(spec.framework), **arrays}
 

@@ -15,7 +15,7 @@ from hingeproof.plan.checks import implementations, missing_packages
 from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.records import Plan
-from hingeproof.runs.timings import BenchPlan, Case
+from hingeproof.runs.timings import BenchPlan, TimingCase
 
 PHASES = ("forward", "backward", "both", "compile")
 CACHES = ("warm", "cold")
@@ -101,12 +101,12 @@ def parse_size(text: str) -> tuple[int, int | None]:
     return int(numbers[0]), int(numbers[1]) if len(numbers) == 2 else None
 
 
-def cases(plan: BenchPlan) -> list[Case]:
+def cases(plan: BenchPlan) -> list[TimingCase]:
     """Every case of the plan, in the order of implementation, size and phase."""
     return [case for i in chosen(plan).values() for case in _of(plan, i)]
 
 
-def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[Case]:
+def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[TimingCase]:
     profile, loss = PROFILES[plan.profile], LOSSES[implementation.loss]
     wanted, caches = plan.modes or profile.modes, plan.caches or profile.caches
     modes = [m for m in MODES[implementation.framework] if m in wanted or _alias(m) in wanted]
@@ -117,7 +117,7 @@ def _of(plan: BenchPlan, implementation: Implementation) -> Iterator[Case]:
         fractions, plan.layouts or profile.layouts, caches,
     )  # fmt: skip
     for dtype, (n, k), device, mode, phase, inside, layout, cache in axes:
-        case = Case(
+        case = TimingCase(
             implementation=implementation.name, loss=loss.name, framework=implementation.framework, dtype=dtype, n=n,
             k=k, phase=phase, mode=mode, device=device, inside=inside, layout=layout, cache=cache,
             threads=threads_of(implementation.framework, plan),
@@ -143,7 +143,7 @@ def _alias(mode: str) -> str:
     return "compiled" if mode in COMPILED else mode
 
 
-def _exists(case: Case, implementation: Implementation, *, first: bool) -> bool:
+def _exists(case: TimingCase, implementation: Implementation, *, first: bool) -> bool:
     """Is there such a case? Not a row that says no, but no row: the combination has no meaning."""
     vector = LOSSES[case.loss].margins.row == "vector"
     if case.phase == "compile" and (case.mode not in COMPILED or not first):
@@ -160,7 +160,7 @@ def _exists(case: Case, implementation: Implementation, *, first: bool) -> bool:
     return not (implementation.modes is not None and case.mode not in implementation.modes)
 
 
-def too_large(case: Case, memory: int, by: Implementation | None = None) -> str:
+def too_large(case: TimingCase, memory: int, by: Implementation | None = None) -> str:
     """Why the case is not run on a machine (or device) with so many bytes, or nothing. by: whose it is."""
     if case.n * case.k > LARGEST:
         return f"memory: N·K = {case.n * case.k:.3g} is above {LARGEST:.0e}"

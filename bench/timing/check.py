@@ -27,7 +27,7 @@ from hingeproof.reference_impls.formats import FORMATS, exact, to_float
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Arithmetic, Evaluation, Interval
 from hingeproof.reference_impls.sets import SubGradients
-from hingeproof.runs.timings import Case
+from hingeproof.runs.timings import TimingCase
 
 Array = np.ndarray[Any, Any]
 ELEMENTS = 12_500  # drawn; at least 10,000 are left where a norm has no gradient
@@ -64,7 +64,7 @@ class Checked:
         self.worst = max(self.worst, other.worst)
 
 
-def arithmetic_of(case: Case) -> Arithmetic:
+def arithmetic_of(case: TimingCase) -> Arithmetic:
     flush = adaptor(case.framework).flushes(case.mode, case.dtype)
     return Arithmetic(FORMATS[case.dtype], flush)
 
@@ -117,7 +117,7 @@ def strata(key: Strata, *, extreme: bool = False) -> Batch:
     return parts[0].change(inputs=inputs, targets=targets, cotangent=cotangent, weight=None, class_weight=None)
 
 
-def batch_of(case: Case, implementation: Implementation, data: Data, at: Array | slice = slice(None)) -> Batch:
+def batch_of(case: TimingCase, implementation: Implementation, data: Data, at: Array | slice = slice(None)) -> Batch:
     """Timed data, or those samples of it, as the oracle reads them."""
     arithmetic, targets = arithmetic_of(case), data.targets
     if targets is not None and implementation.family.margins.targets == "sign":
@@ -130,7 +130,7 @@ def batch_of(case: Case, implementation: Implementation, data: Data, at: Array |
     )  # fmt: skip
 
 
-def handed(case: Case, implementation: Implementation, data: Data) -> Data:
+def handed(case: TimingCase, implementation: Implementation, data: Data) -> Data:
     """The same data as the implementation takes it: its own way to write labels."""
     return Data(data.inputs, labelled(implementation, batch_of(case, implementation, data)))
 
@@ -190,7 +190,7 @@ def _strata_mean(key: Strata) -> Interval | None:
 Ask = Callable[[Data, str, str], Answer]  # arrays as the implementation takes them, phase, reduction
 
 
-def judge_strata(case: Case, implementation: Implementation, ask: Ask, without: tuple[str, ...] = ()) -> Checked:
+def judge_strata(case: TimingCase, implementation: Implementation, ask: Ask, without: tuple[str, ...] = ()) -> Checked:
     """Judge an implementation, in the mode and dtype of the case, on the seeded elements of every stratum.
 
     Raises: WrongAnswerError.
@@ -230,7 +230,7 @@ def _values(batch: Batch, got: Array, out: Checked) -> None:
             out.worst = max(out.worst, to_float(error / interval.bound))
 
 
-def judge_timed(case: Case, implementation: Implementation, data: Data, answer: Answer) -> Checked:
+def judge_timed(case: TimingCase, implementation: Implementation, data: Data, answer: Answer) -> Checked:
     """Judge what the timed call itself answered: gradients at seeded positions, the mean against an error-free sum.
 
     Raises: WrongAnswerError.
@@ -257,7 +257,7 @@ def _in_dtype(params: dict[str, fmpq], arithmetic: Arithmetic) -> dict[str, fmpq
     return {n: v for n, v in rounded.items() if isinstance(v, fmpq)}
 
 
-def _mean(case: Case, implementation: Implementation, data: Data, got: float, out: Checked) -> None:
+def _mean(case: TimingCase, implementation: Implementation, data: Data, got: float, out: Checked) -> None:
     """The timed mean against an error-free sum (fsum) of every sample's loss in float64.
 
     Bound: γ_m (Δ + 2 Σ|s|) sup|φ′| a sample, m = N additions and the roundings of the formula. Where m u ≥ 1 no bound

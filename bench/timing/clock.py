@@ -41,7 +41,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 
-class Spec(NamedTuple):
+class CallSpec(NamedTuple):
     """How a callable is called. `target` is `module:attribute`; `settings` are all arguments that are no arrays.
 
     style: `function`, `module_class` or `module`. caller_reduces: the callable has no mean of its own, so that the
@@ -95,7 +95,7 @@ def written(source: str) -> Any:
 class Bound:
     """call: (inputs, targets) → loss, with everything that is no array filled in. traced: calls of what is counted."""
 
-    def __init__(self, spec: Spec, mean: Callable[[Any], Any]) -> None:
+    def __init__(self, spec: CallSpec, mean: Callable[[Any], Any]) -> None:
         self._spec, self.traced = spec, 0
         subject = written(spec.source) if spec.source else load(spec.target)
         settings = dict(spec.settings)
@@ -140,7 +140,7 @@ def _nothing(outputs: Any) -> None:
 class Timed:
     """A call that can be timed: what its framework's Kernel has, and the plain case for what that leaves out."""
 
-    def __init__(self, make: Any, spec: Spec, inputs: list[Any], targets: Any) -> None:
+    def __init__(self, make: Any, spec: CallSpec, inputs: list[Any], targets: Any) -> None:
         """Raises: CannotTimeError."""
         if spec.mode not in make.modes:
             raise CannotTimeError(f"{spec.framework} has no mode {spec.mode} here")

@@ -22,7 +22,7 @@ from hingeproof.frameworks.process import worker_environment
 from hingeproof.runs.directory import locked
 from hingeproof.runs.kinds import BENCH
 from hingeproof.runs.reader import read
-from hingeproof.runs.timings import BenchInfo, BenchPlan, Case, Timing
+from hingeproof.runs.timings import BenchInfo, BenchPlan, Timing, TimingCase
 
 
 def execute(session: Session, info: BenchInfo) -> tuple[BenchInfo, int]:
@@ -63,7 +63,7 @@ def _place(session: Session, place: Place, plan: BenchPlan) -> str:
     return ""
 
 
-def _named(left: list[Case], name: str) -> Case | None:
+def _named(left: list[TimingCase], name: str) -> TimingCase | None:
     return next((c for c in left if c.id == name), None)
 
 

@@ -27,8 +27,8 @@ from hingeproof.bench.timing.check import (
 from hingeproof.bench.timing.clock import (
     Answer,
     Block,
+    CallSpec,
     CannotTimeError,
-    Spec,
     Timed,
     block,
     calibrate,
@@ -43,7 +43,7 @@ from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.registry import COMPILED, FRAMEWORKS, kernel
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.oracle import Arithmetic
-from hingeproof.runs.timings import BenchPlan, Case, Timing
+from hingeproof.runs.timings import BenchPlan, Timing, TimingCase
 
 
 class FrozenKernel:
@@ -73,7 +73,9 @@ class FrozenKernel:
         return 0
 
 
-def spec_of(implementation: Implementation, case: Case, *, phase: str | None = None, reduction: str = "mean") -> Spec:
+def spec_of(
+    implementation: Implementation, case: TimingCase, *, phase: str | None = None, reduction: str = "mean"
+) -> CallSpec:
     """How the case is called: the mean by the implementation where it offers one, else by the caller."""
     caller = reduction == "mean" and "mean" not in implementation.reductions
     asked = "none" if caller else reduction
@@ -83,7 +85,7 @@ def spec_of(implementation: Implementation, case: Case, *, phase: str | None = N
     gradient = implementation.gradient if isinstance(implementation.gradient, str) else None
     named = gradient is not None and all(part.isidentifier() for part in gradient.replace(":", ".").split("."))
     formula = "" if gradient is None or named else gradient
-    return Spec(
+    return CallSpec(
         framework=case.framework, target=implementation.target, style=implementation.style, settings=settings,
         targets_first=implementation.targets_first, caller_reduces=caller, gradient=gradient if named else None,
         phase=phase or ("both" if case.phase == "compile" else case.phase), mode=case.mode, device=case.device,
@@ -97,7 +99,7 @@ def _source(implementation: Implementation, expression: str) -> str:
     return source_of(expression, implementation.imports, argument_names(implementation)) if expression else ""
 
 
-def asker(implementation: Implementation, case: Case) -> Callable[[Data, str, str], Answer]:
+def asker(implementation: Implementation, case: TimingCase) -> Callable[[Data, str, str], Answer]:
     """One call of the implementation in the mode of the case, on other arrays, written as it takes them."""
 
     def ask(data: Data, phase: str, reduction: str) -> Answer:
@@ -112,7 +114,7 @@ def asker(implementation: Implementation, case: Case) -> Callable[[Data, str, st
 _STRATA: dict[tuple[str, ...], Checked] = {}
 
 
-def checked(case: Case, implementation: Implementation, data: Data, answer: Answer) -> Checked:
+def checked(case: TimingCase, implementation: Implementation, data: Data, answer: Answer) -> Checked:
     """The oracle's word on the implementation and on the timed answer. Raises: WrongAnswerError."""
     key = (case.implementation, case.dtype, case.mode, case.device)
     if key not in _STRATA:
@@ -123,7 +125,7 @@ def checked(case: Case, implementation: Implementation, data: Data, answer: Answ
     return out
 
 
-def time_case(case: Case, implementation: Implementation, plan: BenchPlan) -> Timing:
+def time_case(case: TimingCase, implementation: Implementation, plan: BenchPlan) -> Timing:
     """Time one case and judge its answer. Whatever goes wrong with the implementation is a row, not an exception."""
     missing = unset(implementation, os.environ)
     nothing = too_large(case, surroundings.memory(case.device), implementation)
@@ -149,7 +151,7 @@ def time_case(case: Case, implementation: Implementation, plan: BenchPlan) -> Ti
         return row(case, status="crash", reason=f"raised {type(error).__name__}: {text}")
 
 
-def _timed(case: Case, implementation: Implementation, plan: BenchPlan, data: Data) -> Timing:
+def _timed(case: TimingCase, implementation: Implementation, plan: BenchPlan, data: Data) -> Timing:
     spec, given = spec_of(implementation, case), handed(case, implementation, data)
 
     def made() -> Timed:
@@ -204,11 +206,11 @@ def _compile_again(framework: str, made: Callable[[], Timed]) -> float:
     return first_call(made())[0]
 
 
-def row(case: Case, **fields: Any) -> Timing:
+def row(case: TimingCase, **fields: Any) -> Timing:
     return Timing(case=case.id, fields=case, **fields)
 
 
-def _row(case: Case, implementation: Implementation, verdict: Checked, **fields: Any) -> Timing:
+def _row(case: TimingCase, implementation: Implementation, verdict: Checked, **fields: Any) -> Timing:
     blocks, loops = fields["blocks"], fields["loops"]
     beside = fields.get("reference_blocks")
     ratio = None

@@ -23,7 +23,7 @@ from hingeproof.runs import parts
 from hingeproof.runs.journal import Journal
 from hingeproof.runs.kinds import BENCH
 from hingeproof.runs.reader import read_info
-from hingeproof.runs.timings import BENCH_SCHEMA_VERSION, BenchInfo, BenchPlan, Case, SelfCheck, Timing
+from hingeproof.runs.timings import BENCH_SCHEMA_VERSION, BenchInfo, BenchPlan, SelfCheck, Timing, TimingCase
 
 
 def new_info(
@@ -63,7 +63,7 @@ class Session:
         """Raises: UnreadableRunError where there is no timing run, or a newer hingeproof wrote it."""
         return read_info(self.directory, BENCH)
 
-    def todo(self, framework: str | None = None, environment: Mapping[str, str] | None = None) -> list[Case]:
+    def todo(self, framework: str | None = None, environment: Mapping[str, str] | None = None) -> list[TimingCase]:
         """The cases without a row; those of one framework that a process with these variables can time."""
         done, plan = self.journal.rows(), self.info().plan
         left = [c for c in cases(plan) if c.id not in done and framework in (None, c.framework)]
@@ -72,7 +72,7 @@ class Session:
         known = chosen(plan)
         return [c for c in left if not unset(known[c.implementation], environment)]
 
-    def starting(self, case: Case) -> None:
+    def starting(self, case: TimingCase) -> None:
         self.inflight.write_text(case.id, encoding="utf-8")
 
     def append(self, row: Timing) -> None:

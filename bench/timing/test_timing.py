@@ -18,7 +18,7 @@ from hingeproof.bench.timing.selfcheck import examine
 from hingeproof.bench.timing.session import Session, new_info
 from hingeproof.runs.directory import new_directory
 from hingeproof.runs.kinds import BENCH
-from hingeproof.runs.timings import BenchPlan, Case, SelfCheck
+from hingeproof.runs.timings import BenchPlan, SelfCheck, TimingCase
 
 _SESSION = pytest.StashKey[Session]()
 
@@ -77,7 +77,7 @@ def clocks(bench_run: Session) -> dict[tuple[str, str], SelfCheck]:
 @pytest.mark.filterwarnings("default")  # what is timed may warn: that is no error here, whatever the configuration
 @pytest.mark.benchmark(timer=TIMER, warmup=False)
 def test_case(
-    case: Case, benchmark: Any, bench_run: Session, clocks: dict[tuple[str, str], SelfCheck], pytestconfig: Any
+    case: TimingCase, benchmark: Any, bench_run: Session, clocks: dict[tuple[str, str], SelfCheck], pytestconfig: Any
 ) -> None:
     """One row: its blocks, checked by the oracle."""
     bench_run.starting(case)

@@ -53,6 +53,7 @@ class Framework:
     compile too, for each new shape. recompiles: a process can compile the same again, so compilations can be timed.
     untraceable: names of what its compilers raise for a callable that branches on its data.
 
+    of_numpy: `module:attribute` of what makes an array of a NumPy one.
     keeps_strides: its arrays can be laid out as ours are. wide_labels: it holds 64-bit labels beside narrow scores.
     threads: variables that hold the number of its threads; one_thread: words to add to others where that is 1;
     serial: it computes in one thread whatever it is told.
@@ -75,6 +76,7 @@ class Framework:
     eager_compiles: bool = False
     recompiles: bool = True
     untraceable: tuple[str, ...] = ()
+    of_numpy: str = "numpy:asarray"
     keeps_strides: bool = False
     wide_labels: bool = True
     threads: tuple[str, ...] = ()

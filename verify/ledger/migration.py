@@ -40,7 +40,7 @@ _TEXTS: tuple[tuple[str, str, str | None], ...] = (
 _ONLY_NEW = ("dtype", "raised", "accepted", "overwritten")
 
 
-class Told(msgspec.Struct, frozen=True):
+class ToldKind(msgspec.Struct, frozen=True):
     """A kind, told from text."""
 
     kind: str
@@ -61,12 +61,12 @@ def by_text(entry: Deviation) -> Kinded | None:
     if entry.kind in _ONLY_NEW:
         return entry
     if entry.kind.startswith("raised "):
-        return Told("raised", entry.kind.split()[1])
+        return ToldKind("raised", entry.kind.split()[1])
     for law, text, kind in _TEXTS:
         found = re.match(text, entry.observed) if law in ("*", entry.law) else None
         if found is not None:
-            return None if kind is None else Told(kind, "".join(found.groups()))
-    return Told(entry.kind) if entry.kind in KINDS else None
+            return None if kind is None else ToldKind(kind, "".join(found.groups()))
+    return ToldKind(entry.kind) if entry.kind in KINDS else None
 
 
 def as_told_before(observed: str) -> str:

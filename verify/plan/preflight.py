@@ -22,6 +22,7 @@ from flint import fmpq
 
 from hingeproof.errors import UsageError, nearest, with_article
 from hingeproof.frameworks.implementation import every_parameter
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import FORMATS
 from hingeproof.reference_impls.losses import LOSSES
@@ -265,15 +266,8 @@ def example(question: Question, n: int) -> list[Any]:
         signs = margins.targets in ("sign", "real") or question.contract.get("labels") == "one_hot"
         labels: Any = np.array([label] * n, np.float32 if signs else np.int64)
         arrays.insert(0 if question.contract.get("order") == "targets_first" else len(arrays), labels)
-    if question.framework == "torch":
-        import torch
-
-        return [torch.from_numpy(x) for x in arrays]
-    if question.framework == "jax":
-        import jax.numpy as jnp
-
-        return [jnp.asarray(x) for x in arrays]
-    return list(arrays)
+    made = load(FRAMEWORKS[question.framework].of_numpy)
+    return [made(x) for x in arrays]
 
 
 def costly(loss: Loss) -> tuple[list[float], Any]:

@@ -20,7 +20,7 @@ from hingeproof.runs.records import Check, Plan, Record, Verdict, Witness
 PREPARE = 600.0  # seconds that importing a framework may take before a pass; its own limit begins after that
 
 
-class Verdicts:
+class Worker:
     """The verdicts of one worker. Without a run directory nothing is written and a crash is pytest's."""
 
     def __init__(self, plan: Plan, run: Passes | None, worker: str) -> None:

@@ -15,7 +15,7 @@ BENCH_SCHEMA_VERSION = 1
 Status = Literal["measured", "not run", "invalid", "crash"]
 
 
-class Case(msgspec.Struct, frozen=True, order=True, kw_only=True):
+class TimingCase(msgspec.Struct, frozen=True, order=True, kw_only=True):
     """One thing to time. `inside`: fraction of samples inside the margin; `k`: classes or components, 1 for scalars."""
 
     implementation: str
@@ -85,7 +85,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     case: str
-    fields: Case
+    fields: TimingCase
     status: Status
     reason: str = ""
     blocks: list[float] = []
@@ -141,7 +141,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A verdict as it is written. Effects are fractions: 0.05 is five percent slower than the base."""
 
     case: str
-    fields: Case | None = None
+    fields: TimingCase | None = None
     base: str
     head: str
     verdict: str

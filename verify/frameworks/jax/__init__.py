@@ -10,6 +10,7 @@ FRAMEWORK = Framework(
     references=True,
     adaptor="hingeproof.frameworks.jax.adaptor",
     kernel="hingeproof.frameworks.jax.kernel",
+    of_numpy="jax.numpy:asarray",
     question="import jax; print(', '.join(f'{d.platform}:{d.id} {d.device_kind}' for d in jax.devices()))",
     modes=("eager", "jit", "vmap", "forward", "double_backward", "remat", "x64"),
     lattice=("remat", "x64"),

@@ -8,6 +8,7 @@ FRAMEWORK = Framework(
     extra="mlx",
     adaptor="hingeproof.frameworks.mlx.adaptor",
     kernel="hingeproof.frameworks.mlx.kernel",
+    of_numpy="mlx.core:array",
     question="import mlx.core as mx; print(mx.default_device())",
     modes=("eager", "compile", "vmap", "forward", "double_backward"),
     compiled=("compile",),

@@ -8,6 +8,7 @@ FRAMEWORK = Framework(
     extra="paddle",
     adaptor="hingeproof.frameworks.paddle.adaptor",
     kernel="hingeproof.frameworks.paddle.kernel",
+    of_numpy="paddle:to_tensor",
     question="import paddle; print(paddle.device.get_device())",
     timed=("eager",),
     notation=Notation(

@@ -8,6 +8,7 @@ FRAMEWORK = Framework(
     extra="tensorflow",
     adaptor="hingeproof.frameworks.tensorflow.adaptor",
     kernel="hingeproof.frameworks.tensorflow.kernel",
+    of_numpy="tensorflow:constant",
     question="import tensorflow as tf; print(', '.join(d.name for d in tf.config.list_logical_devices()))",
     modes=("eager", "compile"),
     compiled=("compile",),

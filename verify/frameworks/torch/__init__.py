@@ -9,6 +9,7 @@ FRAMEWORK = Framework(
     references=True,
     adaptor="hingeproof.frameworks.torch.adaptor",
     kernel="hingeproof.frameworks.torch.kernel",
+    of_numpy="torch:from_numpy",
     question=(
         "import torch; n = torch.cuda.device_count() if torch.cuda.is_available() else 0; "
         "print(', '.join(['cpu', *('cuda:%d %s' % (i, torch.cuda.get_device_name(i)) for i in range(n))]))"
