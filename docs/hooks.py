@@ -12,7 +12,8 @@ from mkdocs.structure.files import File, Files
 
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.evidence.curves import curve
-from hingeproof.properties.catalogue import GROUPS, LAWS
+from hingeproof.properties.catalogue import LAWS
+from hingeproof.properties.groups import GROUPS
 from hingeproof.properties.law import Law
 from hingeproof.reference_impls.definition import Loss, rational
 from hingeproof.reference_impls.losses import LOSSES

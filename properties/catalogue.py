@@ -16,5 +16,3 @@ from hingeproof.properties.laws import (  # noqa: F401  (importing a module ente
     value,
 )
 from hingeproof.properties.svm import optimality, optimisers  # noqa: F401
-
-GROUPS = ("value", "gradient", "symmetry", "relation", "reduction", "numerics", "interface", "modes", "textbook", "svm")

@@ -8,21 +8,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from hingeproof.errors import FINDING, GOOD, NOTHING, UNDECIDED
-from hingeproof.runs.records import FINDINGS, Record, RunInfo, Verdict
+from hingeproof.properties.groups import GROUPS
+from hingeproof.runs.records import FINDINGS, NOT_RUN, Record, RunInfo, Verdict
 
 # A verdict on the implementation, one way or the other. `undecided` and `unsupported` are none.
 JUDGED: tuple[Verdict, ...] = (*FINDINGS, "known", "pass")
 # `unsupported` last: a cell where one mode is unsupported and the rest passed shows that they passed.
 WORST_FIRST: tuple[Verdict, ...] = (*FINDINGS, "undecided", "known", "pass", "unsupported")
-# The order of the columns; groups of other names follow them.
-GROUPS = (
-    "value", "gradient", "symmetry", "relation", "relations", "reduction", "reductions", "numerics",
-    "interface", "mode", "modes", "textbook",
-)  # fmt: skip
-
 FINDINGS_KEPT = 5_000  # of a verdict, with their records; no report shows more
-
-NOT_RUN = "not run"  # the reason of a check that its run never came to
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -275,6 +268,7 @@ class Tally:
                 name: _sum(counts for key, counts in self.cells.items() if key[2] == name)
                 for name in sorted({framework for _, _, framework, _ in self.cells})
             },
+            # a run of another version may have groups of other names
             groups=tuple([name for name in GROUPS if name in present] + sorted(present.difference(GROUPS))),
             rows=self._rows(),
             findings=tuple(

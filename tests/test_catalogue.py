@@ -15,7 +15,8 @@ from hingeproof import properties
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.frameworks.implementation import DTYPES, every_parameter
 from hingeproof.frameworks.registry import MODES, REFERENCES
-from hingeproof.properties.catalogue import GROUPS, LAWS
+from hingeproof.properties.catalogue import LAWS
+from hingeproof.properties.groups import GROUPS
 from hingeproof.properties.law import Law
 from hingeproof.properties.strategies import FOCI, foci_of
 from hingeproof.reference_impls.definition import Loss, rational

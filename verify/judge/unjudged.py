@@ -10,8 +10,6 @@ from hingeproof.judge.record import record
 from hingeproof.plan.checks import implementations
 from hingeproof.runs.records import Check, Plan, Record, Tensor, Verdict, Witness
 
-NOT_RUN = "not run"  # `reports` counts records with this reason apart
-
 
 @lru_cache(maxsize=4)
 def _frameworks(plan: bytes) -> dict[str, str]:

@@ -17,7 +17,7 @@ import msgspec
 from hingeproof.evidence.pairs import pairs
 from hingeproof.evidence.points import Answers
 from hingeproof.frameworks.process import worker_environment
-from hingeproof.judge.unjudged import NOT_RUN, unjudged
+from hingeproof.judge.unjudged import unjudged
 from hingeproof.plan.checks import implementations
 from hingeproof.run.progress import Progress
 from hingeproof.run.worker import post_mortem
@@ -25,7 +25,7 @@ from hingeproof.runs import parts
 from hingeproof.runs.directory import locked
 from hingeproof.runs.journal import write_lines
 from hingeproof.runs.passes import Passes
-from hingeproof.runs.records import Check, Plan, Record, RunInfo
+from hingeproof.runs.records import NOT_RUN, Check, Plan, Record, RunInfo
 
 TIMEOUT = {"quick": 120.0, "ci": 300.0, "nightly": 1800.0}  # seconds a pass
 

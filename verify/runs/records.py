@@ -14,6 +14,7 @@ SCHEMA_VERSION = 1
 
 Verdict = Literal["pass", "fail", "known", "stale", "unsupported", "crash", "timeout", "undecided"]
 FINDINGS: tuple[Verdict, ...] = ("crash", "timeout", "fail", "stale")  # what makes a run exit 1, the worst first
+NOT_RUN = "not run"  # the reason of a check that its run never came to: reports count it apart
 
 
 class Check(msgspec.Struct, frozen=True, order=True):
