@@ -193,7 +193,7 @@ def test_the_complete_fallback_alone() -> None:
         model = build(X, y, C=1, loss=loss, bias=bias, epsilon="0.1", gamma=1, nu="0.5", margin=1, hard=False)
         point = subproblem(model, np.arange(model.rows), np.array([], np.int64), None)
         assert point is not None
-        found = verify(model, point, 1.0)
+        found = verify(model, point, np.ones(model.rows))
         assert isinstance(found, Point)
         assert found.objective == svm.solve(X, y, loss=loss, bias=bias).objective
 
