@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hingeproof.errors import among
+from hingeproof.errors import UsageError, among
 from hingeproof.frameworks.environment import present
 
 if TYPE_CHECKING:
@@ -115,7 +115,10 @@ def _laws() -> Table:
 
 
 def explain(name: str, *, as_json: bool) -> None:
-    """Print everything about one law. Raises: UsageError with the nearest names."""
+    """Print everything about one law, or of the textbook's training run. Raises: UsageError with the nearest names."""
+    if name == "textbook":
+        _textbook(as_json=as_json)
+        return
     from hingeproof.properties.catalogue import LAWS
     from hingeproof.reference_impls.losses import LOSSES
 
@@ -151,6 +154,30 @@ def explain(name: str, *, as_json: bool) -> None:
     _field("modes", ", ".join(law.modes))
     _field("needs", ", ".join(law.needs) or "nothing but the loss itself")
     _field("source", law.source)
+
+
+def _textbook(*, as_json: bool) -> None:
+    """Train as the textbook does, and hold what comes out against the certified optimum. Raises: UsageError."""
+    for needed, extra in (("torch", "torch"), ("cvxpy", "svm")):
+        if not present(needed):
+            raise UsageError(f"{needed} is not installed: pip install 'hingeproof[{extra}]'")
+    from hingeproof.evidence.picture import picture
+
+    facts = picture().facts
+    if as_json:
+        print(msgspec.json.encode({"name": "textbook", **facts}).decode())
+        return
+    print("textbook (the training example: two Gaussian clusters, n = 100, SGD, weight decay 0.01)\n")
+    _field("", "Its objective is an SVM's with C = 1/(λn) = 1 and a regularised bias, so its optimum can be certified.")
+    for name, text in facts.items():
+        print(f"\n{name}")
+        _field("", text)
+    print()
+    _field(
+        "",
+        "Accuracy of 100% says nothing about the margin: compare the objective with a certified optimum, not with 0.",
+    )
+    _field("more", "docs/svm.md, bench/results/svm-study.md; its laws: hingeproof list laws (group textbook)")
 
 
 def _field(name: str, text: str) -> None:

@@ -170,7 +170,7 @@ def _table(what: str, as_json: bool) -> None:
 
 @app.command()
 def explain(law: Annotated[str, typer.Argument(metavar="LAW")], json: Json = False) -> None:
-    """A law: statement, formula, why it holds, what breaks it, which losses it applies to."""
+    """A law: statement, formula, why it holds, what breaks it, which losses. `textbook`: its training run, judged."""
     from hingeproof.commands import list as tables
 
     tables.explain(law, as_json=json)
