@@ -16,7 +16,7 @@ from scipy import sparse
 from hingeproof.commands.main import run
 from hingeproof.errors import UsageError
 from hingeproof.svm import checker, reading
-from hingeproof.svm.problem import Wide
+from hingeproof.svm.given import Wide
 
 
 def npy(array: Any) -> bytes:

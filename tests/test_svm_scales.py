@@ -122,6 +122,23 @@ def test_all_of_64_bits() -> None:
         assert checker.check(found.certificate(), X, y).startswith("exact")
 
 
+def test_a_data_frame_keeps_an_integer_column_beside_floats() -> None:
+    class Frame(dict[str, Any]):  # what pandas and polars have in common
+        columns = ("a", "b")
+        dtypes = ("int64", "float64")
+
+        @property
+        def shape(self) -> tuple[int, int]:
+            return 2, 2
+
+    X = Frame(a=np.array([2**53 + 1, 2**53]), b=np.array([0.5, 0.5]))
+    assert svm.solve(X, [1, -1]).objective == fmpq(3, 2)
+    with pytest.raises(UsageError, match="column b of X has dtype object"):
+        svm.solve(Frame(X, b=np.array([None, 1])), [1, -1])
+    with pytest.raises(UsageError, match="row 1, column 1: nan"):
+        svm.solve(Frame(X, b=np.array([1.0, np.nan])), [1, -1])
+
+
 def test_labels_that_float64_would_merge_are_two() -> None:
     found = svm.solve([[0.0], [1.0]], np.array([2**53, 2**53 + 1]))
     assert found.certificate()["label_map"] == {str(2**53): -1, str(2**53 + 1): 1}

@@ -267,7 +267,7 @@ def test_what_is_no_problem_is_said(X: Any, y: Any, how: dict[str, Any], message
 
 
 def test_parameters_are_decimals() -> None:
-    from hingeproof.svm.problem import decimal
+    from hingeproof.svm.given import decimal
 
     assert decimal("C", 0.1) == decimal("C", "0.1") == decimal("C", Fraction(1, 10)) == fmpq(1, 10)
 

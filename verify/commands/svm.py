@@ -116,7 +116,7 @@ def solve(
         head = f"C = {value}\n" if value else ""
         print(json_module.dumps(facts, ensure_ascii=False) if json else head + _text(result, out))
     if plot is not None:  # last, so that what cannot be drawn costs nothing else
-        _write(plot, drawing.svg(results[0], X))
+        _write(plot, drawing.svg(results[0]))
     raise typer.Exit(UNDECIDED if strict and any(r.kind == "interval" for r in results) else GOOD)
 
 

@@ -774,7 +774,7 @@ class Program:
         if c["kind"] == "interval":
             if c["objective"] is not None or lower == upper:
                 raise Rejected("an interval has no objective and lower below upper")
-            return f"interval: the optimum lies in [{float(lower):.12g}, {float(upper):.12g}], proved"
+            return f"interval: the optimum lies in [{float(lower):.12g}, {float(upper):.12g}]"
         if lower != upper:
             raise Rejected("lower and upper differ: no optimum is proved")
         if read(c["objective"], "objective") != upper:

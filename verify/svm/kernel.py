@@ -13,7 +13,7 @@ from scipy import sparse
 from hingeproof.errors import UsageError, among
 from hingeproof.svm.checker import Rejected, semidefinite
 from hingeproof.svm.exact import Array, integers
-from hingeproof.svm.problem import decimal
+from hingeproof.svm.given import decimal
 
 OPTIONS: dict[str, dict[str, str]] = {
     "polynomial": {"degree": "3", "gamma": "1", "coef0": "0"},
@@ -69,11 +69,9 @@ def parse(given: str) -> Kernel:
 
 
 def gram(kernel: Kernel, X: Any, lost: Array | None) -> Gram:
-    """K of the rows. Raises: UsageError for more than 2,000, or a given matrix that is no kernel."""
+    """K of the rows. Raises: UsageError for a given matrix that is no kernel."""
     X = X.toarray() if sparse.issparse(X) else X
     n, d = X.shape
-    if n > MOST:
-        raise UsageError(f"n = {n:,}: kernels are solved up to n = {MOST:,}; take a sample, or a linear model")
     flat, e = integers(X.ravel())
     if lost is not None:
         more, f = integers(lost.ravel())

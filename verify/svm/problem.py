@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +16,8 @@ from scipy import sparse
 
 from hingeproof.errors import UsageError, among
 from hingeproof.svm.exact import Array, U, common, integers, power, product, rational, rounded, sums
+from hingeproof.svm.given import decimal, many_labels, matrix, targets, two_labels
+from hingeproof.svm.weights import Weighting, weights
 
 LOSSES = (
     "hinge", "squared_hinge", "smooth_hinge", "weston_watkins", "crammer_singer", "epsilon_insensitive", "one_class",
@@ -30,27 +30,6 @@ PARAMETERS = {
     "one_class": ("nu",),
 }  # fmt: skip
 BIASES = ("free", "regularised", "none")
-SMALLEST, LARGEST = Fraction(1, 10**200), Fraction(10**200)  # parameters: floats hold them, and their squares
-
-
-@dataclass(frozen=True)
-class Wide:
-    """A table with integers that float64 cannot hold: the nearest float64, and what they leave, also exact."""
-
-    values: Array
-    lost: Array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.values.shape)
-
-
-@dataclass(frozen=True)
-class Weighting:
-    """Factors of C: by the text of a label, and by sample. None: 1."""
-
-    classes: dict[str, fmpq] | None
-    samples: tuple[fmpq, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,25 +208,6 @@ class Point:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-def decimal(name: str, value: Any) -> fmpq:
-    """A parameter, read as an exact decimal or rational."""
-    if isinstance(value, fmpq):
-        return value
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        # an exponent of millions is refused before it is made a number
-        exponent = re.search(r"[eE]([+-]?\d+)\s*$", str(value))
-        if exponent is not None and abs(int(exponent[1])) > 1_000:
-            raise UsageError(f"{name} is {value}: it must lie between 1e-200 and 1e200")
-        f = Fraction(repr(float(value)) if isinstance(value, float | np.floating) else str(value))
-    except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise UsageError(f"{name} {value!r} is not a number: give a decimal such as 0.1") from error
-    if f and not SMALLEST <= abs(f) <= LARGEST:
-        raise UsageError(f"{name} is {value}: it must lie between 1e-200 and 1e200")
-    return fmpq(f.numerator, f.denominator)
-
-
 # one branch a loss, so that each row of A stands as its formula has it
 def build(
     X: Any, y: Any, *, C: Any, loss: str, bias: str, epsilon: Any, gamma: Any, nu: Any, margin: Any, hard: bool,
@@ -286,7 +246,7 @@ def build(
         rest = None if lost is None else -lost
         c = fmpq(1)
     elif loss == "epsilon_insensitive":
-        target = _targets(y, n)
+        target = targets(y, n)
         both = _signed(X, np.ones(n), with_bias)
         A = sparse.vstack([-both, both], format="csr") if sparse.issparse(both) else np.vstack([-both, both])
         constant, h = -values["epsilon"], np.concatenate([target, -target])
@@ -303,7 +263,7 @@ def build(
     free = 0 if bias != "free" else classes - 1 if loss in MULTICLASS else 1
     if rest is not None:
         rest = np.hstack([rest, np.zeros((len(rest), A.shape[1] - rest.shape[1]))])
-    weighting, weight = _weights(class_weight, sample_weight, loss, hard, target, labels)
+    weighting, weight = weights(class_weight, sample_weight, loss, hard, target, labels)
     if weight is not None:
         keep = np.array([weight[i] > 0 for i in names[:, 0].tolist()])
         if not keep.any():
@@ -330,216 +290,6 @@ def _parameters(loss: str, hard: bool, given: dict[str, Any]) -> dict[str, fmpq]
     if hard and values["margin"] <= 0:
         raise UsageError(f"margin is {values['margin']}: a hard margin must be above 0")
     return values
-
-
-def _weights(
-    by_class: Any, by_sample: Any, loss: str, hard: bool, y: Array, labels: tuple[tuple[str, int], ...]
-) -> tuple[Weighting | None, tuple[fmpq, ...] | None]:
-    """What was given, and the weight of each sample. Raises: UsageError."""
-    if by_class is None and by_sample is None:
-        return None, None
-    if hard or loss == "one_class":
-        raise UsageError(f"{'a hard margin' if hard else 'one_class'} has no C to weight: leave the weights out")
-    classes = None if by_class is None else _class_weights(by_class, loss, y, labels)
-    samples = None
-    if by_sample is not None:
-        given = np.asarray(by_sample)
-        if given.shape != y.shape or given.dtype.kind not in "fiub":
-            raise UsageError(
-                f"sample_weight has shape {given.shape} and dtype {given.dtype}: it must be {len(y)} numbers"
-            )
-        bad = np.flatnonzero(~(np.isfinite(given) & (given >= 0)))
-        if len(bad):
-            raise UsageError(f"row {bad[0]}, sample_weight: {given[bad[0]]} is not a finite number of at least 0")
-        samples = tuple(fmpq(*v.as_integer_ratio()) for v in given.tolist())
-    names = {float(number): name for name, number in labels}
-    out = samples or (fmpq(1),) * len(y)
-    if classes is not None:
-        out = tuple(v * classes[names[label]] for v, label in zip(out, y.tolist(), strict=True))
-    return Weighting(classes, samples), out
-
-
-def _class_weights(given: Any, loss: str, y: Array, labels: tuple[tuple[str, int], ...]) -> dict[str, fmpq]:
-    """By the text of each label; `balanced` is n / (K n_k)."""
-    if not labels:
-        raise UsageError(f"{loss} has no classes: leave out class_weight")
-    if isinstance(given, str):
-        among(given, ("balanced",), "class_weight")
-        return {name: fmpq(len(y), len(labels) * int((y == number).sum())) for name, number in labels}
-    factors = {text(label): decimal(f"class_weight of {text(label)}", value) for label, value in dict(given).items()}
-    for name, value in factors.items():
-        among(name, [known for known, _ in labels], "label in class_weight")
-        if value < 0:
-            raise UsageError(f"class_weight of {name} is {value}: it must be at least 0")
-    return {name: factors.get(name, fmpq(1)) for name, _ in labels}
-
-
-def matrix(X: Any) -> tuple[Any, Array | None]:
-    """Float64 rows, dense or CSR, and what they lost of integers beyond 2^53.
-
-    Raises: UsageError naming row and column of what is no finite number, and the kind of array that is not taken.
-    """
-    X, lost = (X.values, X.lost) if isinstance(X, Wide) else (_sparse(X), None) if sparse.issparse(X) else _dense(X)
-    values = X.data if sparse.issparse(X) else X
-    if values.size and float(np.abs(values).max()) > 2.0**500:
-        row, column = _largest(X)
-        raise UsageError(
-            f"row {row}, column {column}: {X[row, column]} is above 2^500, where floating-point solvers overflow: "
-            "divide that column"
-        )
-    if not X.shape[0] or not X.shape[1]:
-        raise UsageError(f"X has shape {X.shape}: there is nothing to separate (n = {X.shape[0]}, d = {X.shape[1]})")
-    return X, lost
-
-
-def _sparse(X: Any) -> Any:
-    _refuse_kind(X.dtype, "X")
-    if X.dtype.kind in "iu" and X.nnz and ((X.data > 2**53) | (X.data < -(2**53))).any():
-        raise UsageError("X is sparse and has integers beyond 2^53, which float64 rounds: give it dense")
-    X = sparse.csr_array(X, dtype=np.float64)
-    X.sum_duplicates()
-    if not np.isfinite(X.data).all():
-        at = int(np.flatnonzero(~np.isfinite(X.data))[0])
-        row = int(np.searchsorted(X.indptr, at, side="right")) - 1
-        raise UsageError(f"row {row}, column {X.indices[at]}: {X.data[at]} is not a finite number")
-    return X
-
-
-def _dense(X: Any) -> tuple[Array, Array | None]:
-    if isinstance(X, np.ma.MaskedArray):
-        raise UsageError("X is a masked array: fill what is masked, or leave those rows out")
-    try:
-        table = np.asarray(X)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise UsageError(_no_number(X) or f"X is not an array of numbers: {error}") from error
-    if table.dtype.kind == "f" and isinstance(X, list | tuple):
-        for i, row in enumerate(X):
-            for j, cell in enumerate(row if isinstance(row, list | tuple) else ()):
-                if isinstance(cell, int) and not exact_float(cell):
-                    raise UsageError(
-                        f"row {i}, column {j}: the integer {cell} is rounded beside floats: give an integer array"
-                    )
-    if table.dtype.kind == "O":
-        raise UsageError(_no_number(X) or "X is an object array: give float64 or 64-bit integers")
-    if table.dtype.kind in "US":
-        try:
-            table = table.astype(np.float64)
-        except ValueError as error:
-            raise UsageError(_no_number(X) or f"X is not an array of numbers: {error}") from error
-    _refuse_kind(table.dtype, "X")
-    if table.ndim != 2:
-        raise UsageError(f"X has shape {table.shape}: it must be (n, d)")
-    if table.dtype.kind in "iu":
-        return wide(table)
-    table = table.astype(np.float64)
-    if not np.isfinite(table).all():
-        row, column = (int(v[0]) for v in np.nonzero(~np.isfinite(table)))
-        raise UsageError(f"row {row}, column {column}: {table[row, column]} is not a finite number")
-    return table, None
-
-
-def _refuse_kind(dtype: Any, what: str) -> None:
-    """Raises: UsageError for numbers that float64 would round or cut."""
-    if dtype.kind not in "fiub" or dtype.itemsize > 8:
-        raise UsageError(f"{what} has dtype {dtype}, which float64 does not hold: give float64 or 64-bit integers")
-
-
-def exact_float(value: int) -> bool:
-    """Whether float64 holds an integer."""
-    try:
-        return int(float(value)) == value
-    except OverflowError:
-        return False
-
-
-def wide(table: Array) -> tuple[Array, Array | None]:
-    """Integers as nearest float64, and what that loses (None where nothing is lost)."""
-    high, low = (table >> 32).astype(np.float64) * 2.0**32, (table & 0xFFFFFFFF).astype(np.float64)
-    values = high + low
-    lost = low - (values - high)  # exact (Dekker 1971): |high| is 0 or above |low|
-    return values, lost if lost.any() else None
-
-
-def _no_number(X: Any) -> str:
-    """Where the first cell is that is no number, if X is a table at all."""
-    try:
-        table = np.asarray(X, dtype=object)
-    except ValueError:
-        return ""
-    if table.ndim != 2:
-        return ""
-    for i, row in enumerate(table.tolist()):
-        for j, cell in enumerate(row):
-            try:
-                float(cell)
-            except (TypeError, ValueError, OverflowError):
-                return f"row {i}, column {j}: {cell!r} is not a number"
-    return ""
-
-
-def _largest(X: Any) -> tuple[int, int]:
-    if sparse.issparse(X):
-        part = X.tocoo()
-        at = int(np.argmax(np.abs(part.data)))
-        return int(part.row[at]), int(part.col[at])
-    row, column = np.unravel_index(int(np.argmax(np.abs(X))), X.shape)
-    return int(row), int(column)
-
-
-def _column(y: Any, n: int) -> Array:
-    if isinstance(y, np.ma.MaskedArray):
-        raise UsageError("y is a masked array: leave the rows without a label out")
-    column = np.asarray(y)
-    if column.shape != (n,):
-        raise UsageError(f"y has shape {column.shape} where X has {n} rows: it must be ({n},)")
-    if column.dtype.kind not in "USO":
-        _refuse_kind(column.dtype, "y")
-    if column.dtype.kind == "f" and not np.isfinite(column).all():
-        row = int(np.flatnonzero(~np.isfinite(column))[0])
-        raise UsageError(f"row {row}, label: {column[row]} is not a finite number")
-    return column
-
-
-def text(label: Any) -> str:
-    """The text of a label: a number as Python writes it, without .0 where it is whole."""
-    if isinstance(label, bool | np.bool_):
-        return str(int(label))
-    if isinstance(label, int | np.integer):
-        return str(int(label))
-    if isinstance(label, float | np.floating):
-        value = float(label)
-        return str(int(value)) if value.is_integer() else repr(value)
-    return str(label)
-
-
-def many_labels(y: Any, n: int) -> tuple[Array, tuple[tuple[str, int], ...]]:
-    """Class numbers 0 … K−1 in sorted order. Raises: UsageError with one class only."""
-    column = _column(y, n)
-    found, at = np.unique(column, return_inverse=True)
-    if len(found) < 2:
-        raise UsageError(f"one class only: every label is {text(found[0])}; there is nothing to separate")
-    return at.astype(np.float64), tuple((text(label), i) for i, label in enumerate(found.tolist()))
-
-
-def two_labels(y: Any, n: int) -> tuple[Array, tuple[tuple[str, int], ...]]:
-    """±1, the greater label being +1. Raises: UsageError unless there are exactly two."""
-    at, labels = many_labels(y, n)
-    if len(labels) > 2:
-        shown = ", ".join(name for name, _ in labels[:6])
-        raise UsageError(
-            f"{len(labels)} labels ({shown}{', …' if len(labels) > 6 else ''}) where a binary loss needs two: "
-            "select a pair, or use weston_watkins or crammer_singer"
-        )
-    return 2 * at - 1, ((labels[0][0], -1), (labels[1][0], 1))
-
-
-def _targets(y: Any, n: int) -> Array:
-    column = _column(y, n)
-    if column.dtype.kind not in "fiub":
-        raise UsageError("row 0, label: epsilon_insensitive needs numbers as targets")
-    if column.dtype.kind in "iu" and ((column > 2**53) | (column < -(2**53))).any():
-        raise UsageError("y has targets beyond 2^53, which float64 rounds: subtract a constant from them")
-    return column.astype(np.float64)
 
 
 def _signed(X: Any, signs: Array, with_bias: bool) -> Any:

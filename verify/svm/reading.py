@@ -20,7 +20,7 @@ import numpy as np
 from scipy import sparse
 
 from hingeproof.errors import UsageError, among
-from hingeproof.svm.problem import Wide, exact_float, text, wide
+from hingeproof.svm.given import Wide, exact_float, joined, text
 
 LABELS = ("y", "label", "target", "class")  # columns that are labels where none is named
 MOST = 10_000_000  # columns of a LIBSVM file: an index beyond is a slip, and w would not fit in memory
@@ -109,15 +109,6 @@ def _apart(
         raise UsageError(f"{source}: there is no column beside the label")
     y = None if unlabelled or at is None else columns[at]
     return Read(joined(features), y, None if by is None else columns[by])
-
-
-def joined(columns: Sequence[Any]) -> Any:
-    """Columns of float64 or 64-bit integers side by side: an array, or `Wide` where float64 would round an integer."""
-    parts = [wide(c) if c.dtype.kind in "iu" else (c.astype(np.float64), None) for c in columns]
-    values = np.stack([v for v, _ in parts], axis=1)
-    if all(lost is None for _, lost in parts):
-        return values
-    return Wide(values, np.stack([np.zeros(len(values)) if lost is None else lost for _, lost in parts], axis=1))
 
 
 def _loaded(source: str) -> Any:

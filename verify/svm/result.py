@@ -14,7 +14,8 @@ from scipy import sparse
 
 from hingeproof.svm.checker import write
 from hingeproof.svm.exact import rounded
-from hingeproof.svm.problem import BINARY, MULTICLASS, Model, Point, Weighting
+from hingeproof.svm.problem import BINARY, MULTICLASS, Model, Point
+from hingeproof.svm.weights import Weighting
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from flint import arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat
 
+from hingeproof.errors import UsageError
 from hingeproof.svm.exact import Array, common, pivots, rounded
-from hingeproof.svm.kernel import Gram
-from hingeproof.svm.problem import BINARY, Model, Point
+from hingeproof.svm.given import matrix
+from hingeproof.svm.kernel import MOST, Gram, gram, parse
+from hingeproof.svm.problem import BINARY, MULTICLASS, Model, Point, build
+from hingeproof.svm.result import Result, with_kernel
 from hingeproof.svm.solver import cost
-from hingeproof.svm.solver.bounds import lost, repaired
+from hingeproof.svm.solver.bounds import lost as lost_by
+from hingeproof.svm.solver.bounds import repaired, trivial
+from hingeproof.svm.solver.lemke import OutOfTimeError
+from hingeproof.svm.solver.limits import within
 from hingeproof.svm.solver.oracle import guesses
 from hingeproof.svm.solver.partition import Partition, split
 
@@ -243,12 +249,44 @@ class Search:
         upper = (ridge + (b * b if tied else Z)) / 2 + (b if model.loss == "one_class" else Z)
         for r in range(model.rows):
             u = model.exact_offset(r) - self.sign[r] * (fmpq(table[self.sample[r]], unit) + b) + doubt
-            upper += lost(model, r, u)
+            upper += lost_by(model, r, u)
         gain = sum((v * model.exact_offset(r) for r, v in p.items()), Z)
         curved = sum((model.curve(r) * v * v for r, v in p.items()), Z) if model.kappa > 0 else Z
         return gain - (ridge + (balance * balance if tied else Z)) / 2 - curved / 2, upper
 
 
-def linear_model(model: Model, X: Any, lost: Array | None) -> Model:
-    """The model of the factor, said to be that of the data, so that its certificate is about them."""
-    return replace(model, X=X, lost=lost, d=int(X.shape[1]))
+def solve_with_kernel(name: str, X: Any, y: Any, deadline: float | None, **how: Any) -> Result:
+    """The problem of a kernel. Raises: UsageError."""
+    began = time.monotonic()
+    kernel = parse(name)
+    if how["hard"] or how["loss"] in MULTICLASS:
+        raise UsageError("a kernel goes with a binary loss with C, with epsilon_insensitive and with one_class")
+    data, lost = matrix(X)
+    if len(y) > MOST:
+        raise UsageError(f"n = {len(y):,}: kernels are solved up to n = {MOST:,}; take a sample, or a linear model")
+    model = build(X, y, **how)
+    known: list[Candidate] = []
+
+    def work(send: Callable[[Candidate], None]) -> tuple[str, str]:
+        table = gram(kernel, data, lost)
+        search = Search(build(factor(table.near), y, **how), table, deadline, send)
+        search.run()
+        return search.solver, search.note
+
+    solver, note = "none", ""
+    try:
+        solver, note = work(known.append) if deadline is None else within(deadline, work, known.append)
+    except OutOfTimeError:
+        note = "the time limit"
+    seconds = {"build": 0.0, "solve": 0.0, "certify": time.monotonic() - began}
+    if known:
+        point, bounds = known[-1].point(), (known[-1].lower, known[-1].upper)
+    elif model.loss == "one_class":
+        raise UsageError("no bound was found in time: give more")
+    else:
+        lower, upper, _ = trivial(model)
+        point, bounds = Point([Z], np.array([], np.int64), {}), (lower, upper)
+    if not note:
+        enclosed = "the kernel's values are enclosures: the interval is as narrow as they allow"
+        note = enclosed if kernel.name == "rbf" else "no candidate could be certified"
+    return with_kernel(model, point, bounds, kernel.certified(), solver, seconds, note)

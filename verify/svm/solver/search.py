@@ -13,8 +13,9 @@ from flint import fmpq
 
 from hingeproof.errors import UsageError, among
 from hingeproof.svm.exact import rounded
-from hingeproof.svm.problem import LOSSES, MULTICLASS, PARAMETERS, Model, Point, build, decimal, matrix
-from hingeproof.svm.result import Result, bounded, infeasible, optimum, with_kernel
+from hingeproof.svm.given import decimal
+from hingeproof.svm.problem import LOSSES, PARAMETERS, Model, Point, build
+from hingeproof.svm.result import Result, bounded, infeasible, optimum
 from hingeproof.svm.solver import cost
 from hingeproof.svm.solver.bounds import interval, trivial
 from hingeproof.svm.solver.lemke import OutOfTimeError
@@ -58,7 +59,9 @@ def solve(
         y = np.zeros(np.shape(X)[0])
     weights = {"class_weight": class_weight, "sample_weight": sample_weight}
     if kernel is not None:
-        return _with_kernel(kernel, X, y, deadline, loss=loss, bias=bias, hard=hard, **weights, **given)
+        from hingeproof.svm.solver.kernel import solve_with_kernel
+
+        return solve_with_kernel(kernel, X, y, deadline, loss=loss, bias=bias, hard=hard, **weights, **given)
     model = build(X, y, loss=loss, bias=bias, hard=hard, **weights, **given)
     if progress is not None:
         text = cost.ahead(model, time_limit)
@@ -119,47 +122,6 @@ def _nothing(model: Model) -> tuple[fmpq, fmpq, Point]:
     if model.loss != "one_class":
         return trivial(model)
     return interval(model, [fmpq(0)] * model.size, np.full(model.rows, 1 / model.rows))
-
-
-def _with_kernel(kernel: str, X: Any, y: Any, deadline: float | None, **how: Any) -> Result:
-    """The problem of a kernel, by its Gram matrix. Raises: UsageError."""
-    from hingeproof.svm.kernel import gram, parse
-    from hingeproof.svm.solver.kernel import Candidate, Search, factor, linear_model
-
-    began = time.monotonic()
-    chosen = parse(kernel)
-    if how["hard"] or how["loss"] in MULTICLASS:
-        raise UsageError("a kernel goes with a binary loss with C, with epsilon_insensitive and with one_class")
-    data, lost = matrix(X)
-    table = gram(chosen, data, lost)
-    model = build(factor(table.near), y, **how)
-    seconds = {"build": time.monotonic() - began, "solve": 0.0, "certify": 0.0}
-    known: list[Candidate] = []
-    search = Search(model, table, deadline, known.append)
-
-    def work(send: Callable[[Any], None]) -> tuple[Candidate | None, str, str]:
-        search.found = send
-        return search.run(), search.solver, search.note
-
-    began = time.monotonic()
-    note = "no candidate could be certified"
-    if deadline is None:
-        best, solver, said = work(known.append)
-    else:
-        try:
-            best, solver, said = within(deadline, work, known.append)
-        except OutOfTimeError:
-            best, solver, said = known[-1] if known else None, "none", "the time limit"
-    seconds["certify"] = time.monotonic() - began
-    if best is None:
-        search._keep({}, fmpq(0))
-        best = search.best
-    if best is None:
-        raise UsageError(f"no bound was found within {said or 'the solvers'}: give more time")
-    if table.radius and not said:
-        note = "the kernel's values are enclosures: the interval is as narrow as they allow"
-    model = linear_model(model, data, lost)
-    return with_kernel(model, best.point(), (best.lower, best.upper), chosen.certified(), solver, seconds, said or note)
 
 
 class _Search:
