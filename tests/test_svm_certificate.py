@@ -211,6 +211,13 @@ def test_w_is_left_out_where_the_multipliers_say_it_shorter(loss: str) -> None:
         judged({**interval, "w": None}, X, y)
 
 
+@pytest.mark.parametrize("labels", [[[1, 2]] * 24, [1, "a"] * 12, [1.0] * 23])
+def test_labels_that_are_none_are_said(labels: Any) -> None:
+    certificate, X, _ = made("hinge")
+    with pytest.raises(checker.BadData, match="labels"):
+        svm.check(certificate, X, labels)
+
+
 def test_expect_in_python() -> None:
     certificate, X, y = made("hinge")
     told = {"loss": "hinge", "C": 0.3, "bias": "free", "n": 24}

@@ -241,13 +241,19 @@ def _facts(found: Result) -> dict[str, Any]:
 
 
 def _text(found: Result, certificate: str | None) -> str:
+    from hingeproof.svm.exact import rounded
+
     facts = _facts(found)
     spent = ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in found.seconds.items())
     if found.kind == "infeasible":
         lines = [f"not separable: proved exactly by a combination of {len(found.farkas or {})} samples"]
     elif found.kind == "interval":
+        low, high = f"{facts['lower']:.15g}", f"{facts['upper']:.15g}"
+        assert found.upper is not None
+        assert found.lower is not None
+        wide = f" ({rounded(found.upper - found.lower):.1e} wide)" if low == high else ""
         lines = [
-            f"interval: the optimum lies in [{facts['lower']:.15g}, {facts['upper']:.15g}], proved",
+            f"interval: the optimum lies in [{low}, {high}]{wide}, proved",
             f"no exact optimum: {found.note}",
         ]
     else:
@@ -263,6 +269,7 @@ def _text(found: Result, certificate: str | None) -> str:
                 lines.append(f"every bias in [{ends[0]}, {ends[1]}] is optimal")
         if facts["margin"] is not None:
             lines.append(f"geometric margin {facts['margin']:.12g}")
+    if found.kind != "infeasible":
         lines.append(f"{len(found.support)} support vectors of {found._model.n} samples")
     lines.append(f"{found.solver}; {spent}")
     if certificate:

@@ -58,7 +58,7 @@ class BadData(Exception):
     """The data cannot be read; the message names row and column."""
 
 
-class Data(NamedTuple):
+class Contents(NamedTuple):
     """What a file holds. Labels are texts, or numbers where all are; weights only where their column was named."""
 
     rows: list[Row]
@@ -119,7 +119,7 @@ def _integer(value: int, where: str) -> Number:
     return value
 
 
-def load(path: str | Path, label: str | None, *, unlabelled: bool = False, weight: str | None = None) -> Data:
+def load(path: str | Path, label: str | None, *, unlabelled: bool = False, weight: str | None = None) -> Contents:
     """A CSV, NPY, NPZ or LIBSVM file. `unlabelled`: labels are left out. `weight`: a column that is no feature.
 
     Raises: BadData.
@@ -144,7 +144,7 @@ def load(path: str | Path, label: str | None, *, unlabelled: bool = False, weigh
     return found._replace(labels=[]) if unlabelled else found
 
 
-def _npz(raw: bytes, path: Path, label: str | None, weight: str | None) -> Data:
+def _npz(raw: bytes, path: Path, label: str | None, weight: str | None) -> Contents:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         wanted = {"X", "y"} | ({weight} if weight else set())
@@ -166,17 +166,17 @@ def _npz(raw: bytes, path: Path, label: str | None, weight: str | None) -> Data:
         if len(table) != len(rows):
             raise BadData(f"{path}: {name} has {len(table)} values where X has {len(rows)} rows")
         columns[name] = [line[0] for line in table]
-    return Data(list(rows), columns.get("y", []), columns.get(weight or ""))
+    return Contents(list(rows), columns.get("y", []), columns.get(weight or ""))
 
 
-def _npy(raw: bytes, path: Path, label: str | None, weight: str | None) -> Data:
+def _npy(raw: bytes, path: Path, label: str | None, weight: str | None) -> Contents:
     table, _ = _array(raw, str(path))
     width = len(table[0]) if table else 0
     at = None if label is None else _index(label, width, path)
     by = None if weight is None else _index(weight, width, path)
     rows = [[v for j, v in enumerate(line) if j not in (at, by)] for line in table]
     labels = [] if at is None else [line[at] for line in table]
-    return Data(list(rows), labels, None if by is None else [line[by] for line in table])
+    return Contents(list(rows), labels, None if by is None else [line[by] for line in table])
 
 
 def _index(label: str, width: int, path: Path) -> int:
@@ -187,7 +187,7 @@ def _index(label: str, width: int, path: Path) -> int:
     return int(label) % width
 
 
-def _csv(raw: bytes, path: Path, label: str | None, weight: str | None) -> Data:
+def _csv(raw: bytes, path: Path, label: str | None, weight: str | None) -> Contents:
     lines = _cells(raw, path)
     head = lines[0][1]
     header = not any(NUMBER.fullmatch(cell) for cell in head)
@@ -226,7 +226,7 @@ def _csv(raw: bytes, path: Path, label: str | None, weight: str | None) -> Data:
     labels: list[Any] = texts
     if texts and all(NUMBER.fullmatch(name) for name in texts):
         labels = [number(name, f"{path}: row {line}") for name, (line, _) in zip(texts, lines, strict=True)]
-    return Data(rows, labels, weights or None)
+    return Contents(rows, labels, weights or None)
 
 
 def _label(text: str, where: str) -> str:
@@ -261,7 +261,7 @@ def _cells(raw: bytes, path: Path) -> list[tuple[int, list[str]]]:
     return lines
 
 
-def _libsvm(raw: bytes, path: Path, label: str | None, weight: str | None) -> Data:
+def _libsvm(raw: bytes, path: Path, label: str | None, weight: str | None) -> Contents:
     if label is not None or weight is not None:
         raise BadData(f"{path}: a LIBSVM file has its labels in front and no column to name")
     rows: list[Row] = []
@@ -284,7 +284,7 @@ def _libsvm(raw: bytes, path: Path, label: str | None, weight: str | None) -> Da
             if type(row[int(index) - 1]) is int:
                 raise BadData(f"{path}: row {at}, column {index}: float64 rounds {value}: give it in a dense file")
         rows.append(row)
-    return Data(rows, labels, None)
+    return Contents(rows, labels, None)
 
 
 def _array(raw: bytes, what: str) -> tuple[list[list[Number]], tuple[int, ...]]:
@@ -374,7 +374,10 @@ def mapped(loss: str, labels: Sequence[Any], n: int) -> tuple[dict[str, int], li
             if type(v) not in (int, float) or not math.isfinite(v):
                 raise BadData(f"row {i}, label: {v!r} is not a number")
         return {}, [float(v) for v in labels]
-    found = sorted(set(labels))
+    try:
+        found = sorted(set(labels))
+    except TypeError as error:
+        raise BadData("the labels are not all numbers or all texts, one a row") from error
     if len(found) < 2:
         raise BadData(f"one class only: every label is {named(found[0])}")
     if loss in BINARY and len(found) > 2:
@@ -628,7 +631,7 @@ class Program:
         self.weighted = weights is not None
         self.per = math.lcm(*(v.denominator for v in weights)) if weights else 1
         self.weights = [v.numerator * (self.per // v.denominator) for v in weights] if weights else [1] * self.n
-        self.kernel: Kernel | None = None
+        self.kernel: KernelValues | None = None
 
     def cap(self, i: int) -> Fraction | None:
         """The most that the multipliers of a sample may be."""
@@ -774,7 +777,9 @@ class Program:
         if c["kind"] == "interval":
             if c["objective"] is not None or lower == upper:
                 raise Rejected("an interval has no objective and lower below upper")
-            return f"interval: the optimum lies in [{float(lower):.12g}, {float(upper):.12g}]"
+            low, high = f"{float(lower):.12g}", f"{float(upper):.12g}"
+            wide = f", {float(upper - lower):.1e} wide" if low == high else ""
+            return f"interval: the optimum lies in [{low}, {high}]{wide}"
         if lower != upper:
             raise Rejected("lower and upper differ: no optimum is proved")
         if read(c["objective"], "objective") != upper:
@@ -840,7 +845,7 @@ class Program:
         curved = sum((Fraction(m * self.per, weight * common**2) for weight, m in squares.items()), Fraction(0))
         return gain - ridge / 2 - self.kappa * curved / 2
 
-    def with_kernel(self, c: dict[str, Any], p: dict[tuple[int, int], Fraction], kernel: Kernel) -> str:
+    def with_kernel(self, c: dict[str, Any], p: dict[tuple[int, int], Fraction], kernel: KernelValues) -> str:
         """w = Σ β_j φ(x_j) by its coefficients: scores are Σ β_j K(x_j, ·), ‖w‖² is βᵀKβ."""
         common = math.lcm(*(v.denominator for v in p.values())) if p else 1
         beta: dict[int, int] = {}
@@ -883,7 +888,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Kernel:
+class KernelValues:
     """K(x_i, x_j) is `entry(i, j)` over `unit`, to ± `radius` of them."""
 
     entry: Callable[[int, int], int]
@@ -895,7 +900,7 @@ class Kernel:
         return [sum([m * self.entry(i, j) for j, m in beta.items()]) for i in range(n)]
 
 
-def kernel_of(given: Any, program: Program) -> Kernel:
+def kernel_of(given: Any, program: Program) -> KernelValues:
     """A kernel that is positive semi-definite by theorem or, of a given matrix, by proof. Raises: Rejected."""
     name = given.get("name") if isinstance(given, dict) else None
     if not isinstance(name, str) or name not in KERNELS or set(given) != KERNELS[name]:
@@ -904,7 +909,7 @@ def kernel_of(given: Any, program: Program) -> Kernel:
     X = [[x.get(j, 0) for j in range(program.d)] if isinstance(x, dict) else x for x in program.X]
     if name == "precomputed":
         semidefinite(X, scale)
-        return Kernel(lambda i, j: X[i][j], scale, 0)
+        return KernelValues(lambda i, j: X[i][j], scale, 0)
     gamma = read(given["gamma"], "gamma of the kernel")
     if gamma <= 0:
         raise Rejected("gamma of the kernel must be above 0")
@@ -916,12 +921,12 @@ def kernel_of(given: Any, program: Program) -> Kernel:
             far = sum([(a - b) ** 2 for a, b in zip(X[i], X[j], strict=True)])
             return exponential(p * far, bottom)
 
-        return Kernel(bell, 1 << BITS, 1)
+        return KernelValues(bell, 1 << BITS, 1)
     degree, coef0 = given["degree"], read(given["coef0"], "coef0")
     if type(degree) is not int or not 1 <= degree <= 20 or coef0 < 0:
         raise Rejected("the degree must be 1 … 20 and coef0 at least 0")
     slope, top = p * coef0.denominator, coef0.numerator * q * scale**2
-    return Kernel(
+    return KernelValues(
         lambda i, j: (slope * sum(map(mul, X[i], X[j])) + top) ** degree,
         (q * coef0.denominator * scale**2) ** degree, 0,
     )  # fmt: skip

@@ -22,8 +22,8 @@ from hingeproof.svm.weights import Weighting
 class Result:
     """What was proved. Numbers are exact rationals (flint's fmpq); `exact` means a duality gap of 0.
 
-    `w` is a list (of lists, one a class, for multi-class losses), `alpha` the non-zero multipliers by
-    (sample, constraint), `margin_squared` the exact square of the geometric margin 1/‖w‖ of a binary problem,
+    `w` is a list (of lists, one a class, for multi-class losses; None with a kernel), `alpha` the non-zero multipliers
+    by (sample, constraint), `margin_squared` the exact square of the geometric margin 1/‖w‖ of a binary problem,
     `biases` the exact interval of optimal biases (None: unbounded on that side) where there is a single free bias.
     """
 

@@ -12,10 +12,10 @@ import numpy as np
 from scipy import sparse
 
 from hingeproof.svm.exact import Array
-from hingeproof.svm.solver.moved import Guess, Moved
+from hingeproof.svm.solver.moved import FloatProblem, Guess
 
 
-def candidate(form: Moved, until: float) -> Guess | None:
+def candidate(form: FloatProblem, until: float) -> Guess | None:
     """θ and p, improved until a time (monotonic) or until nothing moves. None for groups and several free biases."""
     model = form.model
     if model.group > 1 or model.free > 1:

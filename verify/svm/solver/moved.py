@@ -33,7 +33,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Moved:
+class FloatProblem:
     """The float problem: `upper` (C) and `kappa` are by row; A θ + offset is in units of `rows`."""
 
     model: Model
@@ -74,7 +74,7 @@ class Moved:
         return Guess([*exact, *biases], p, u, solver, status)
 
 
-def moved(model: Model, *, scaled: bool) -> Moved:
+def moved(model: Model, *, scaled: bool) -> FloatProblem:
     """Centre what lies far off; with `scaled`, bring data, rows and C to sizes near 1 as well."""
     A, shift = _centred(model)
     scale, rows, tempered = 1.0, None, 1.0
@@ -95,7 +95,7 @@ def moved(model: Model, *, scaled: bool) -> Moved:
         tempered = _tempered(upper, kappa)
         upper, kappa = None if upper is None else upper / tempered, kappa * tempered
     linear = scale**2 / tempered * np.array([rounded(v) for v in model.c])
-    return Moved(
+    return FloatProblem(
         model, A, offset, None if upper is None else upper * factor, kappa / factor**2, linear, shift, scale, rows,
         tempered,
     )  # fmt: skip

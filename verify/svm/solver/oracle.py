@@ -15,7 +15,7 @@ from hingeproof.svm.exact import rounded
 from hingeproof.svm.problem import Model
 from hingeproof.svm.solver.cost import float_stage
 from hingeproof.svm.solver.first_order import candidate
-from hingeproof.svm.solver.moved import Guess, Moved, moved
+from hingeproof.svm.solver.moved import FloatProblem, Guess, moved
 
 TINY = 2_000  # entries of A up to which the problem is kept and its data are parameters (DPP)
 KEPT = 16
@@ -36,7 +36,7 @@ def guesses(model: Model, deadline: float | None) -> Iterator[Guess]:
         forms.append(moved(model, scaled=True))
     if not 2**-60 < large < 2**60 or any(not 2**-60 < v < 2**60 for v in limits):
         forms = forms[-1:]  # solvers would overflow
-    rungs: list[tuple[str, dict[str, Any], Moved]] = []
+    rungs: list[tuple[str, dict[str, Any], FloatProblem]] = []
     for tolerance in (1e-11, 1e-9, 1e-8):
         names = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
         rungs += [("CLARABEL", {**dict.fromkeys(names, tolerance), "max_iter": 200}, form) for form in forms]
@@ -62,7 +62,7 @@ def guesses(model: Model, deadline: float | None) -> Iterator[Guess]:
             yield found
 
 
-def _solve(form: Moved, solver: str, settings: dict[str, Any]) -> Guess | None:
+def _solve(form: FloatProblem, solver: str, settings: dict[str, Any]) -> Guess | None:
     import cvxpy as cp
 
     problem, theta, constraint, data, offset = _problem(form)
@@ -81,7 +81,7 @@ def _solve(form: Moved, solver: str, settings: dict[str, Any]) -> Guess | None:
     return form.back(t, q, solver.lower(), str(problem.status))
 
 
-def _problem(form: Moved) -> tuple[Any, Any, Any, Any, Any]:
+def _problem(form: FloatProblem) -> tuple[Any, Any, Any, Any, Any]:
     import cvxpy as cp
 
     model = form.model
