@@ -103,6 +103,7 @@ def test_check_says_which_problem_and_refuses_another(capsys: pytest.CaptureFixt
         (("--plot", "p.png"), "--plot writes SVG: name it p.svg"),
         (("--plot", "p.svg", "--C", "1,2"), "--plot draws one solution"),
         (("--C", "1,x"), "C 'x' is not a number"),
+        (("--C", "1,2,1"), "one of them stands there twice"),
     ],
 )
 def test_options_that_fit_nothing_are_refused(

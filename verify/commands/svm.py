@@ -90,9 +90,11 @@ def solve(
             raise UsageError(f"{path}: there is no such directory: nothing was solved")
     if plot is not None and Path(plot).suffix.lower() != ".svg":
         raise UsageError(f"{plot}: --plot writes SVG: name it {Path(plot).with_suffix('.svg')}; nothing was solved")
-    several = [part.strip() for part in C.split(",")] if C is not None and "," in C else None
-    if several is not None and plot is not None:
+    several = [part.strip() for part in C.split(",")] if C is not None and "," in C else []
+    if several and plot is not None:
         raise UsageError("--plot draws one solution: give one C")
+    if len(set(several)) < len(several):
+        raise UsageError(f"--C {C}: one of them stands there twice")
     began = time.monotonic()
     own = {"C": C, "epsilon": epsilon, "gamma": gamma, "nu": nu, "margin": margin}
     options(loss, hard, **own)  # refused before a file is read
@@ -104,26 +106,30 @@ def solve(
     if time_limit is not None and time_limit >= 0:  # reading counts
         time_limit = max(time_limit - (time.monotonic() - began), 0.0)
     with _progress() as say:
-        if several is None:
-            results = [find(X, y, C, time_limit=time_limit, progress=say, **how)]
-        else:
+        if several:
             results = follow(X, y, several, time_limit=time_limit, progress=say, **how)
-    for result, value in zip(results, several or [""], strict=True):
-        out = certificate if certificate is None or not value else _of(certificate, value)
-        if out is not None:
-            _write(out, json_module.dumps(result.certificate(), indent=1, ensure_ascii=False) + "\n")
-        facts = {**({"C": value} if value else {}), **_facts(result)}
-        head = f"C = {value}\n" if value else ""
-        print(json_module.dumps(facts, ensure_ascii=False) if json else head + _text(result, out))
+        else:
+            results = [find(X, y, C, time_limit=time_limit, progress=say, **how)]
+    values: list[str | None] = [*several] or [None]
+    for result, value in zip(results, values, strict=True):
+        _show(result, value, certificate, json=json)
     if plot is not None:  # last, so that what cannot be drawn costs nothing else
         _write(plot, drawing.svg(results[0]))
     raise typer.Exit(UNDECIDED if strict and any(r.kind == "interval" for r in results) else GOOD)
 
 
-def _of(certificate: str, C: str) -> str:
-    """The file of one C of several: cert.json becomes cert-C0.1.json."""
-    path = Path(certificate)
-    return str(path.with_name(f"{path.stem}-C{C.replace('/', '_')}{path.suffix}"))
+def _show(found: Result, C: str | None, certificate: str | None, *, json: bool) -> None:
+    """Write the certificate and print the result; of one C of several, cert.json becomes cert-C0.1.json."""
+    if certificate is not None:
+        path = Path(certificate)
+        certificate = (
+            certificate if C is None else str(path.with_name(f"{path.stem}-C{C.replace('/', '_')}{path.suffix}"))
+        )
+        _write(certificate, json_module.dumps(found.certificate(), indent=1, ensure_ascii=False) + "\n")
+    if json:
+        print(json_module.dumps({**({} if C is None else {"C": C}), **_facts(found)}, ensure_ascii=False))
+    else:
+        print(("" if C is None else f"C = {C}\n") + _text(found, certificate))
 
 
 def _by_label(text: str | None) -> Any:

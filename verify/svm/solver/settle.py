@@ -32,14 +32,14 @@ def _ridge(model: Model, partition: Partition, theta: list[fmpq]) -> Point | Non
     weights, scale = common([model.weight[r] for r in edge.tolist()]) if model.weight else ([], fmpz(1))
     scaled = A
     if model.weight:
-        lines = ([w * v for v in matrix[i * size : (i + 1) * size]] for i, w in enumerate(weights))
-        scaled = fmpz_mat(len(edge), size, [v for line in lines for v in line])
+        rows = ([w * v for v in matrix[i * size : (i + 1) * size]] for i, w in enumerate(weights))
+        scaled = fmpz_mat(len(edge), size, [v for row in rows for v in row])
     offsets = [model.exact_offset(int(r)) for r in edge] if model.h is not None else [model.constant] * len(edge)
     gram = A.transpose() * scaled
     curve = model.kappa * scale
-    lines_ = [[gram[i, j] * unit * unit / curve for j in range(size)] for i in range(size)]
+    lines = [[gram[i, j] * unit * unit / curve for j in range(size)] for i in range(size)]
     for j in range(model.ridged):
-        lines_[j][j] += 1
+        lines[j][j] += 1
     if model.h is None:
         ones = fmpz_mat(1, len(edge), [1] * len(edge))
         pull = [fmpq(v) * unit * model.constant for v in (ones * scaled).entries()]
@@ -53,7 +53,7 @@ def _ridge(model: Model, partition: Partition, theta: list[fmpq]) -> Point | Non
     if loose and any(right[keep:]):
         return None
     try:
-        solved = fmpq_mat(keep, keep, [v for line in lines_[:keep] for v in line[:keep]]).solve(
+        solved = fmpq_mat(keep, keep, [v for line in lines[:keep] for v in line[:keep]]).solve(
             fmpq_mat(keep, 1, right[:keep])
         )
     except ZeroDivisionError:
