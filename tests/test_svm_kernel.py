@@ -183,7 +183,7 @@ def test_too_many_samples_for_a_kernel() -> None:
 def test_a_time_limit_leaves_a_checked_interval() -> None:
     X, y = data()
     found = svm.solve(X, y, kernel="rbf", time_limit=0.0)
-    assert found.kind == "interval"
+    assert (found.kind, found.note) == ("interval", "the time limit of 0 s")
     assert checker.check(found.certificate(), X, y).startswith("interval")
 
 

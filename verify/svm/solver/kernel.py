@@ -255,9 +255,10 @@ class Search:
         return gain - (ridge + (balance * balance if tied else Z)) / 2 - curved / 2, upper
 
 
-def solve_with_kernel(name: str, X: Any, y: Any, deadline: float | None, **how: Any) -> Result:
+def solve_with_kernel(name: str, X: Any, y: Any, time_limit: float | None, **how: Any) -> Result:
     """The problem of a kernel. Raises: UsageError."""
     began = time.monotonic()
+    deadline = None if time_limit is None else began + time_limit
     kernel = parse(name)
     if how["hard"] or how["loss"] in MULTICLASS:
         raise UsageError("a kernel goes with a binary loss with C, with epsilon_insensitive and with one_class")
@@ -277,7 +278,7 @@ def solve_with_kernel(name: str, X: Any, y: Any, deadline: float | None, **how: 
     try:
         solver, note = work(known.append) if deadline is None else within(deadline, work, known.append)
     except OutOfTimeError:
-        note = "the time limit"
+        note = f"the time limit of {time_limit:g} s"
     seconds = {"build": 0.0, "solve": 0.0, "certify": time.monotonic() - began}
     if known:
         point, bounds = known[-1].point(), (known[-1].lower, known[-1].upper)

@@ -61,7 +61,7 @@ def solve(
     if kernel is not None:
         from hingeproof.svm.solver.kernel import solve_with_kernel
 
-        return solve_with_kernel(kernel, X, y, deadline, loss=loss, bias=bias, hard=hard, **weights, **given)
+        return solve_with_kernel(kernel, X, y, time_limit, loss=loss, bias=bias, hard=hard, **weights, **given)
     model = build(X, y, loss=loss, bias=bias, hard=hard, **weights, **given)
     if progress is not None:
         text = cost.ahead(model, time_limit)
