@@ -35,7 +35,6 @@ def degenerate(seed: int) -> dict[str, Any]:
     y[:classes] = np.arange(classes)
     C = ("1", "0.1", "10", "1/3")[int(rng.integers(0, 4))]
     bias = ("free", "regularised", "none")[int(rng.integers(0, 3))]
-    return {
-        "X": X, "y": y.astype(float), "loss": loss, "bias": "free" if loss == "one_class" else bias, "C": C,
-        "nu": ("0.5", "0.2", "1")[int(rng.integers(0, 3))], "epsilon": ("0.1", "0", "0.5")[int(rng.integers(0, 3))],
-    }  # fmt: skip
+    nu, epsilon = ("0.5", "0.2", "1")[int(rng.integers(0, 3))], ("0.1", "0", "0.5")[int(rng.integers(0, 3))]
+    own = {"one_class": {"nu": nu}, "epsilon_insensitive": {"C": C, "epsilon": epsilon}}.get(loss, {"C": C})
+    return {"X": X, "y": y.astype(float), "loss": loss, "bias": "free" if loss == "one_class" else bias, **own}

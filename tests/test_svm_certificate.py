@@ -55,13 +55,14 @@ def made(case: str) -> tuple[dict[str, Any], Any, Any]:
         guess = next(guesses(model, None))
         return bounded(model, interval(model, guess.theta, guess.p), "clarabel", {}).certificate(), X, y
     X, y = data(case)
-    return svm.solve(X, y, loss=case, C="0.3", gamma="0.7", nu="0.4").certificate(), X, y
+    return svm.solve(X, y, loss=case, **OWN.get(case, {"C": "0.3"})).certificate(), X, y
 
 
 def judged(certificate: Any, X: Any, y: Any) -> str:
     return checker.check(certificate, X.tolist(), [float(v) for v in y])
 
 
+OWN: dict[str, dict[str, Any]] = {"smooth_hinge": {"C": "0.3", "gamma": "0.7"}, "one_class": {"nu": "0.4"}}
 CASES = (*LOSSES, "hard", "infeasible", "interval")
 
 
@@ -183,6 +184,64 @@ def test_what_is_accepted_beside_the_certificate_is_true() -> None:
     for bias in ("regularised", "none"):
         assert judged({**certificate, "bias": bias}, X, y).startswith("infeasible")
         assert svm.solve(X, y, hard=True, bias=bias).kind == "infeasible"
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "crammer_singer"])
+def test_w_is_left_out_where_the_multipliers_say_it_shorter(loss: str) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((12, 40)), np.arange(12) % 3 if loss == "crammer_singer" else np.arange(12) % 2
+    found = svm.solve(X, y, loss=loss)
+    certificate = found.certificate()
+    jsonschema.validate(certificate, SCHEMA)
+    assert certificate["w"] is None
+    assert judged(certificate, X, y).startswith("exact")
+    assert found.w is not None
+    several = loss == "crammer_singer"
+    text = [[write(Fraction(int(v.p), int(v.q))) for v in line] for line in (found.w if several else [found.w])]
+    written = {**certificate, "w": text if several else text[0]}  # as it was written before
+    assert judged(written, X, y).startswith("exact")
+    text[0][0] = write(read(text[0][0], "") + 1)
+    with pytest.raises(Rejected):
+        judged(written, X, y)
+    b = certificate["b"]
+    with pytest.raises(Rejected):
+        judged({**certificate, "b": [write(read(v, "") + 1 + i) for i, v in enumerate(b)] if several else "77/1"}, X, y)
+    interval = svm.solve(X, y, loss=loss, time_limit=0.0).certificate()
+    with pytest.raises(Rejected, match="w is missing"):
+        judged({**interval, "w": None}, X, y)
+
+
+@pytest.mark.parametrize("labels", [[[1, 2]] * 24, [1, "a"] * 12, [1.0] * 23])
+def test_labels_that_are_none_are_said(labels: Any) -> None:
+    certificate, X, _ = made("hinge")
+    with pytest.raises(checker.BadData, match="labels"):
+        svm.check(certificate, X, labels)
+
+
+def test_expect_in_python() -> None:
+    certificate, X, y = made("hinge")
+    told = {"loss": "hinge", "C": 0.3, "bias": "free", "n": 24}
+    assert svm.check(certificate, X, y, expect=told).endswith(certificate["data_sha256"][:16] + "…")
+    with pytest.raises(Rejected, match=r"C=1 is expected, this certificate is about C=0\.3"):
+        svm.check(certificate, X, y, expect={**told, "C": 1})
+    with pytest.raises(checker.BadData, match="nothing is named 'c'"):
+        svm.check(certificate, X, y, expect={"c": 1})
+
+
+def test_sparse_rows_are_the_dense_ones() -> None:
+    from scipy import sparse
+
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((30, 6)) < 0.3, np.round(rng.standard_normal((30, 6)), 2), 0.0)
+    X[:, 5] = 0  # a last column without entries
+    y = np.arange(30) % 2
+    for loss in ("hinge", "epsilon_insensitive", "crammer_singer"):
+        certificate = svm.solve(sparse.csr_array(X), y, loss=loss).certificate()
+        assert svm.check(certificate, sparse.coo_array(X), y) == svm.check(certificate, X, y)
+        changed_ = sparse.lil_array(X)
+        changed_[3, 3] += 1
+        with pytest.raises(Rejected):
+            svm.check(certificate, changed_.tocsr(), y)
 
 
 def test_changed_data_are_rejected() -> None:

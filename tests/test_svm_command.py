@@ -62,6 +62,87 @@ def test_an_interval_is_3_under_strict() -> None:
         assert call("check", "c.json", "data.csv", *strict) == code
 
 
+def test_check_says_which_problem_and_refuses_another(capsys: pytest.CaptureFixture[str]) -> None:
+    call("solve", "data.csv", "--C", "0.1", "--certificate", "c.json")
+    call("solve", "data.csv", "--C", "0.1", "--margin", "2", "--certificate", "wide.json")
+    call("solve", "data.csv", "--hard", "--certificate", "hard.json")
+    capsys.readouterr()
+    assert call("check", "c.json", "data.csv", "--expect", "loss=hinge,C=0.1,bias=free,n=6,d=2,kind=optimum") == 0
+    said = capsys.readouterr().out
+    assert "loss hinge, C 0.1, margin 1, bias free, n 6, d 2; data " in said
+    assert json.loads(Path("c.json").read_text())["data_sha256"][:16] in said
+    for file, other, reason in (
+        ("c.json", "C=1", "C=1 is expected, this certificate is about C=0.1"),
+        ("c.json", "C=0.1000001", "about C=0.1"),
+        ("c.json", "bias=none", "bias=none is expected, this certificate is about bias=free"),
+        ("c.json", "loss=squared_hinge", "about loss=hinge"),
+        ("c.json", "n=7", "about n=6"),
+        ("c.json", "gamma=1", "has no gamma"),
+        ("c.json", "data_sha256=0", "about data_sha256="),
+        ("wide.json", "C=0.1", "margin=1 is expected, this certificate is about margin=2 (say margin=2"),
+        ("hard.json", "C=1", "about C=none"),
+    ):
+        assert call("check", file, "data.csv", "--expect", other) == 1
+        said = capsys.readouterr().out
+        assert said.startswith("rejected: ")
+        assert reason in said
+        assert said.count("\n") == 1
+    assert call("check", "wide.json", "data.csv", "--expect", "C=1/10,margin=2") == 0
+    assert call("check", "hard.json", "data.csv", "--expect", "C=none,loss=hinge") == 0
+    for wrong in ("C", "C=", "colour=red", "C=0.1,C=1", "C=much", "C=1/0"):
+        assert call("check", "c.json", "data.csv", "--expect", wrong) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--nu", "0.5"), "hinge has no nu: its parameters are C, margin; leave nu out"),
+        (("--loss", "one_class", "--C", "1"), "one_class has no C"),
+        (("--loss", "squared_hinge", "--gamma", "1"), "squared_hinge has no gamma"),
+        (("--hard", "--C", "1"), "a hard margin has no C"),
+        (("--plot", "p.png"), "--plot writes SVG: name it p.svg"),
+        (("--plot", "p.svg", "--C", "1,2"), "--plot draws one solution"),
+        (("--C", "1,x"), "C 'x' is not a number"),
+        (("--C", "1,2,1"), "one of them stands there twice"),
+    ],
+)
+def test_options_that_fit_nothing_are_refused(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("solve", "data.csv", *arguments) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert not Path("p.png").exists()
+
+
+def test_a_path_writes_one_certificate_for_each_C(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("solve", "data.csv", "--C", "0.1, 1,10", "--certificate", "c.json", "--json") == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["C"] for row in said] == ["0.1", "1", "10"]
+    objectives = [row["objective"] for row in said]
+    assert objectives == sorted(objectives)
+    for C in ("0.1", "1", "10"):
+        assert call("check", f"c-C{C}.json", "data.csv", "--expect", f"C={C}") == 0
+    assert call("solve", "data.csv", "--C", "0.1,1", "--time-limit", "0", "--strict") == 3
+
+
+def test_one_class_takes_no_label_for_a_feature() -> None:
+    Path("one.csv").write_text("a,b,label\n1,2,9\n3,4,8\n2,2,7\n")
+    assert call("solve", "one.csv", "--loss", "one_class", "--certificate", "c.json") == 0
+    assert json.loads(Path("c.json").read_text())["d"] == 2
+    assert call("check", "c.json", "one.csv") == 0
+
+
+def test_sparse_data_are_checked_as_they_are() -> None:
+    lines = [f"{i % 2} {i % 3 + 1}:{i + 1} 100000:{i % 5 + 1}" for i in range(12)]
+    Path("d.libsvm").write_text("\n".join(lines))
+    assert call("solve", "d.libsvm", "--bias", "regularised", "--certificate", "c.json") == 0
+    assert call("check", "c.json", "d.libsvm") == 0
+    Path("d.libsvm").write_text("\n".join(lines).replace("1:1 ", "1:2 "))
+    assert call("check", "c.json", "d.libsvm") == 1
+
+
 def test_not_separable(capsys: pytest.CaptureFixture[str]) -> None:
     Path("xor.csv").write_text("a,b,y\n0,0,0\n1,1,0\n0,1,1\n1,0,1\n")
     assert call("solve", "xor.csv", "--hard", "--certificate", "c.json") == 0
@@ -75,7 +156,7 @@ def test_bundled_data_and_export() -> None:
     assert call("solve", "sklearn:iris:1-2", "--loss", "squared_hinge", "--certificate", "c.json") == 0
     assert call("check", "c.json", "iris.csv") == 0
     assert call("solve", "iris.csv", "--loss", "one_class", "--label", "y", "--certificate", "c.json") == 0
-    assert call("check", "c.json", "iris.csv", "--label", "y") == 0
+    assert call("check", "c.json", "iris.csv", "--label", "y", "--expect", "d=4") == 0
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz", "parquet", "libsvm"])

@@ -70,7 +70,7 @@ def test_cvxpys_dual_agrees_with_the_derived_conjugates(name: str) -> None:
     phi = made.loss.shape(None, made.params)
     scale = made.C * made.factor
     low, high = phi.slope_hull(fmpq(-(10**6)), fmpq(10**6))
-    value = -sum(t * t for t in guess.theta[: made.ridged]) / 2
+    value = -sum(rounded(t) ** 2 for t in guess.theta[: made.ridged]) / 2
     for terms, slopes in zip(made.terms([ZERO] * made.size), by_margin, strict=True):
         for term, m in zip(terms, slopes, strict=True):
             inside = min(max(fmpq(*m.as_integer_ratio()) / scale, low), high)

@@ -193,7 +193,7 @@ def test_the_complete_fallback_alone() -> None:
         model = build(X, y, C=1, loss=loss, bias=bias, epsilon="0.1", gamma=1, nu="0.5", margin=1, hard=False)
         point = subproblem(model, np.arange(model.rows), np.array([], np.int64), None)
         assert point is not None
-        found = verify(model, point, 1.0)
+        found = verify(model, point, np.ones(model.rows))
         assert isinstance(found, Point)
         assert found.objective == svm.solve(X, y, loss=loss, bias=bias).objective
 
@@ -267,7 +267,7 @@ def test_what_is_no_problem_is_said(X: Any, y: Any, how: dict[str, Any], message
 
 
 def test_parameters_are_decimals() -> None:
-    from hingeproof.svm.problem import decimal
+    from hingeproof.svm.given import decimal
 
     assert decimal("C", 0.1) == decimal("C", "0.1") == decimal("C", Fraction(1, 10)) == fmpq(1, 10)
 

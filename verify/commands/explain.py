@@ -1,4 +1,4 @@
-"""`hingeproof explain`: everything about one law."""
+"""`hingeproof explain`: everything about one law, or about the textbook's training run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import msgspec
 import typer
 
 from hingeproof.commands.flags import Json
-from hingeproof.errors import GOOD, among
+from hingeproof.errors import GOOD, UsageError, among
 
 
 def explain(law: Annotated[str, typer.Argument(metavar="LAW")], json: Json = False) -> int:
-    """A law: statement, formula, why it holds, what breaks it, which losses it applies to."""
+    """A law: statement, formula, why it holds, what breaks it, which losses. `textbook`: its training run, judged."""
+    if law == "textbook":
+        return _textbook(as_json=json)
     from hingeproof.properties.catalogue import LAWS
     from hingeproof.reference_impls.losses import LOSSES
 
@@ -51,6 +53,30 @@ def explain(law: Annotated[str, typer.Argument(metavar="LAW")], json: Json = Fal
     _field("modes", ", ".join(found.modes))
     _field("needs", ", ".join(found.needs) or "nothing but the loss itself")
     _field("source", found.source)
+    return GOOD
+
+
+def _textbook(*, as_json: bool) -> int:
+    """Train as the textbook does, and hold what comes out against the certified optimum. Raises: UsageError."""
+    from hingeproof.frameworks.environment import present
+
+    for needed, extra in (("torch", "torch"), ("cvxpy", "svm")):
+        if not present(needed):
+            raise UsageError(f"{needed} is not installed: pip install 'hingeproof[{extra}]'")
+    from hingeproof.evidence.picture import picture
+
+    facts = picture().facts
+    if as_json:
+        print(msgspec.json.encode({"name": "textbook", **facts}).decode())
+        return GOOD
+    print("textbook (the training example: two Gaussian clusters, n = 100, SGD, weight decay 0.01)\n")
+    _field("", "Its objective is an SVM's with C = 1/(λn) = 1 and a regularised bias, so its optimum can be certified.")
+    for name, text in facts.items():
+        print(f"\n{name}")
+        _field("", text)
+    print()
+    _field("", "An accuracy of 100% says nothing about the margin: compare with a certified optimum, not with 0.")
+    _field("more", "docs/svm.md, bench/results/svm-study.md; its laws: hingeproof list laws (group textbook)")
     return GOOD
 
 

@@ -27,6 +27,9 @@ Label = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="Label column: name, or number without a header [y, label, target, class]."),
 ]
+Weight = Annotated[
+    str | None, typer.Option("--sample-weight", metavar="COLUMN", help="Column of factors of C, one a row; no feature.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="An interval is an exit code of its own (3).")]
 
 
@@ -36,7 +39,9 @@ def solve(
         str, typer.Argument(metavar="DATA", help=".csv .npy .npz .parquet .libsvm, or sklearn:iris:0-1 and the like.")
     ],
     label: Label = None,
-    C: Annotated[str, typer.Option("--C", metavar="DECIMAL", help="Weight of the loss.")] = "1",
+    C: Annotated[
+        str | None, typer.Option("--C", metavar="DECIMAL,…", help="Weight of the loss [1]; several: one result each.")
+    ] = None,
     bias: Annotated[str, typer.Option(metavar="KIND", help="free, regularised or none.")] = "free",
     loss: Annotated[
         str,
@@ -45,10 +50,20 @@ def solve(
             help="hinge, squared_hinge, smooth_hinge, weston_watkins, crammer_singer, epsilon_insensitive, one_class.",
         ),
     ] = "hinge",
-    epsilon: Annotated[str, typer.Option(metavar="DECIMAL", help="Of epsilon_insensitive.")] = "0.1",
-    gamma: Annotated[str, typer.Option(metavar="DECIMAL", help="Of smooth_hinge.")] = "1",
-    nu: Annotated[str, typer.Option(metavar="DECIMAL", help="Of one_class.")] = "0.5",
-    margin: Annotated[str, typer.Option(metavar="DECIMAL", help="The margin Δ.")] = "1",
+    epsilon: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of epsilon_insensitive [0.1].")] = None,
+    gamma: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of smooth_hinge [1].")] = None,
+    nu: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of one_class [0.5].")] = None,
+    margin: Annotated[str | None, typer.Option(metavar="DECIMAL", help="The margin Δ [1].")] = None,
+    class_weight: Annotated[
+        str | None, typer.Option(metavar="LABEL=DECIMAL,…", help="Factors of C by label, or balanced.")
+    ] = None,
+    sample_weight: Weight = None,
+    kernel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="polynomial:degree=3,gamma=1,coef0=0, rbf:gamma=1 or precomputed; n ≤ 2,000."
+        ),
+    ] = None,
     hard: Annotated[bool, typer.Option("--hard", help="Hard margin, or the proof that there is none.")] = False,
     certificate: Annotated[str | None, typer.Option(metavar="FILE", help="Write the certificate (JSON).")] = None,
     time_limit: Annotated[
@@ -65,49 +80,94 @@ def solve(
         raise UsageError("cvxpy is not installed: pip install 'hingeproof[svm]'")
     from hingeproof.svm import plot as drawing
     from hingeproof.svm import reading
+    from hingeproof.svm.problem import PARAMETERS
+    from hingeproof.svm.solver.search import options
+    from hingeproof.svm.solver.search import path as follow
     from hingeproof.svm.solver.search import solve as find
 
     for path in (certificate, plot):
         if path is not None and not Path(path).resolve().parent.is_dir():
             raise UsageError(f"{path}: there is no such directory: nothing was solved")
-    X, y = reading.load(data, label, loss=loss)
+    if plot is not None and Path(plot).suffix.lower() != ".svg":
+        raise UsageError(f"{plot}: --plot writes SVG: name it {Path(plot).with_suffix('.svg')}; nothing was solved")
+    several = [part.strip() for part in C.split(",")] if C is not None and "," in C else []
+    if several and plot is not None:
+        raise UsageError("--plot draws one solution: give one C")
+    if len(set(several)) < len(several):
+        raise UsageError(f"--C {C}: one of them stands there twice")
+    began = time.monotonic()
+    own = {"C": C, "epsilon": epsilon, "gamma": gamma, "nu": nu, "margin": margin}
+    options(loss, hard, **own)  # refused before a file is read
+    X, y, weight = reading.load_weighted(data, label, sample_weight, loss=loss)
+    how: dict[str, Any] = {
+        "loss": loss, "bias": bias, "hard": hard, "class_weight": _by_label(class_weight), "sample_weight": weight,
+        "kernel": kernel, **{name: own[name] for name in PARAMETERS[loss] if name != "C"},
+    }  # fmt: skip
+    if time_limit is not None and time_limit >= 0:  # reading counts
+        time_limit = max(time_limit - (time.monotonic() - began), 0.0)
     with _progress() as say:
-        found = find(
-            X,
-            y,
-            C=C,
-            loss=loss,
-            bias=bias,
-            epsilon=epsilon,
-            gamma=gamma,
-            nu=nu,
-            margin=margin,
-            hard=hard,
-            time_limit=time_limit,
-            progress=say,
-        )
-    if certificate is not None:
-        _write(certificate, json_module.dumps(found.certificate(), indent=1, ensure_ascii=False) + "\n")
-    print(json_module.dumps(_facts(found), ensure_ascii=False) if json else _text(found, certificate))
+        if several:
+            results = follow(X, y, several, time_limit=time_limit, progress=say, **how)
+        else:
+            results = [find(X, y, C, time_limit=time_limit, progress=say, **how)]
+    values: list[str | None] = [*several] or [None]
+    for result, value in zip(results, values, strict=True):
+        _show(result, value, certificate, json=json)
     if plot is not None:  # last, so that what cannot be drawn costs nothing else
-        _write(plot, drawing.svg(found, X))
-    raise typer.Exit(UNDECIDED if strict and found.kind == "interval" else GOOD)
+        _write(plot, drawing.svg(results[0]))
+    raise typer.Exit(UNDECIDED if strict and any(r.kind == "interval" for r in results) else GOOD)
+
+
+def _show(found: Result, C: str | None, certificate: str | None, *, json: bool) -> None:
+    """Write the certificate and print the result; of one C of several, cert.json becomes cert-C0.1.json."""
+    if certificate is not None:
+        path = Path(certificate)
+        certificate = (
+            certificate if C is None else str(path.with_name(f"{path.stem}-C{C.replace('/', '_')}{path.suffix}"))
+        )
+        _write(certificate, json_module.dumps(found.certificate(), indent=1, ensure_ascii=False) + "\n")
+    if json:
+        print(json_module.dumps({**({} if C is None else {"C": C}), **_facts(found)}, ensure_ascii=False))
+    else:
+        print(("" if C is None else f"C = {C}\n") + _text(found, certificate))
+
+
+def _by_label(text: str | None) -> Any:
+    """`LABEL=DECIMAL,…`, or `balanced`. Raises: UsageError."""
+    if text is None or text == "balanced":
+        return text
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    for label, equals, value in pairs:
+        if not (label and equals and value):
+            raise UsageError(f"--class-weight {text!r}: write LABEL=DECIMAL,LABEL=DECIMAL, or balanced")
+    if len({label for label, _, _ in pairs}) < len(pairs):
+        raise UsageError(f"--class-weight {text!r}: a label stands there twice")
+    return {label: value for label, _, value in pairs}
 
 
 @app.command()
 def check(
     certificate: Annotated[str, typer.Argument(metavar="CERT.json")],
-    data: Annotated[str, typer.Argument(metavar="DATA", help=".csv, .npy or .npz; others by `svm export` first.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help=".csv, .npy, .npz or .libsvm; others by `svm export` first.")
+    ],
     label: Label = None,
+    sample_weight: Weight = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(metavar="NAME=VALUE,…", help="Refuse another problem: loss=hinge,C=1,bias=free,n=150 …"),
+    ] = None,
     strict: Strict = False,
 ) -> None:
     """Check a certificate against its data: exact integers, no solver, no NumPy."""
     from hingeproof.svm import checker
 
-    if Path(data).suffix.lower() not in (".csv", ".npy", ".npz"):
+    if Path(data).suffix.lower() not in (".csv", ".npy", ".npz", *checker.SPARSE):
         raise UsageError(
-            f"{data}: the checker reads .csv, .npy and .npz: write one with hingeproof svm export {data} data.csv"
+            f"{data}: the checker reads .csv, .npy, .npz and .libsvm: "
+            f"write one with hingeproof svm export {data} data.csv"
         )
+    wanted = None if expect is None else _expected(expect)
     try:
         text = Path(certificate).read_text(encoding="utf-8")
     except OSError as error:
@@ -117,8 +177,8 @@ def check(
     try:
         proof = checker.parse(text)
         unlabelled = isinstance(proof, dict) and proof.get("loss") == "one_class"
-        rows, labels = checker.load(data, label, unlabelled=unlabelled)
-        said = checker.check(proof, rows, labels)
+        found = checker.load(data, label, unlabelled=unlabelled, weight=sample_weight)
+        said = checker.check(proof, found.rows, found.labels, expect=wanted, sample_weight=found.weights)
     except (checker.Rejected, ValueError, RecursionError) as error:
         print(f"rejected: {error}")
         raise typer.Exit(FINDING) from error
@@ -126,6 +186,17 @@ def check(
         raise UsageError(str(error)) from error
     print(said)
     raise typer.Exit(UNDECIDED if strict and said.startswith("interval") else GOOD)
+
+
+def _expected(text: str) -> dict[str, str]:
+    """`NAME=VALUE,…`. Raises: UsageError."""
+    out: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and value) or name in out:
+            raise UsageError(f"--expect {text!r}: write each NAME=VALUE once, as in loss=hinge,C=1,bias=free")
+        out[name] = value
+    return out
 
 
 @app.command()
@@ -176,13 +247,19 @@ def _facts(found: Result) -> dict[str, Any]:
 
 
 def _text(found: Result, certificate: str | None) -> str:
+    from hingeproof.svm.exact import rounded
+
     facts = _facts(found)
     spent = ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in found.seconds.items())
     if found.kind == "infeasible":
         lines = [f"not separable: proved exactly by a combination of {len(found.farkas or {})} samples"]
     elif found.kind == "interval":
+        low, high = f"{facts['lower']:.15g}", f"{facts['upper']:.15g}"
+        assert found.upper is not None
+        assert found.lower is not None
+        wide = f" ({rounded(found.upper - found.lower):.1e} wide)" if low == high else ""
         lines = [
-            f"interval: the optimum lies in [{facts['lower']:.15g}, {facts['upper']:.15g}], proved",
+            f"interval: the optimum lies in [{low}, {high}]{wide}, proved",
             f"no exact optimum: {found.note}",
         ]
     else:
@@ -198,6 +275,7 @@ def _text(found: Result, certificate: str | None) -> str:
                 lines.append(f"every bias in [{ends[0]}, {ends[1]}] is optimal")
         if facts["margin"] is not None:
             lines.append(f"geometric margin {facts['margin']:.12g}")
+    if found.kind != "infeasible":
         lines.append(f"{len(found.support)} support vectors of {found._model.n} samples")
     lines.append(f"{found.solver}; {spent}")
     if certificate:

@@ -43,11 +43,15 @@ def picture() -> SvmPicture:
     model = trained(X, y)
     data, signs = X.double().numpy(), y.double().numpy()
     optimum = svm.solve(data, signs, C=1, bias="regularised")
+    widest = svm.solve(data, signs, hard=True).margin
     assert optimum.w is not None
     assert optimum.objective is not None
+    assert widest is not None
     w = model.weight.detach().double().numpy()[0]
     b = float(model.bias.detach()[0])
-    values = np.maximum(0, 1 - signs * (data @ w + b))
+    scores = signs * (data @ w + b)
+    values = np.maximum(0, 1 - scores)
+    nearest = float(scores.min()) / float(np.linalg.norm(w))
     reached = float((w @ w + b * b) / 2 + values.sum())
     best = rounded(optimum.objective)
     certified = [rounded(v) for v in optimum.w]
@@ -61,6 +65,7 @@ def picture() -> SvmPicture:
         facts={
             "certified": f"{optimum.status}, objective {best:.6g}, {len(optimum.support)} support vectors",
             f"SGD, {EPOCHS} epochs (dashed)": f"objective {reached:.6g}, {(reached - best) / best:.2%} above",
-            "accuracy": f"{float((np.sign(data @ w + b) == signs).mean()):.0%}",
+            "accuracy": f"{float((scores > 0).mean()):.0%}",
+            "margin": f"nearest point at {nearest:.4g}, {nearest / widest:.1%} of the maximum margin {widest:.4g}",
         },
     )

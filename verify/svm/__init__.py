@@ -1,4 +1,7 @@
-"""Exact SVM optima: CVXPY finds them, exact arithmetic proves them. `solve` and `check`; the checker needs no NumPy."""
+"""Exact SVM optima: CVXPY finds them, exact arithmetic proves them. `solve`, `path` (several C) and `check`.
+
+The checker needs no NumPy.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hingeproof.svm.checker import check as check
     from hingeproof.svm.result import Result as Result
+    from hingeproof.svm.solver.search import path as path
     from hingeproof.svm.solver.search import solve as solve
 
 # Imported when it is asked for: the checker must work where NumPy is not.
 PUBLIC = {
     "Result": "hingeproof.svm.result",
     "check": "hingeproof.svm.checker",
+    "path": "hingeproof.svm.solver.search",
     "solve": "hingeproof.svm.solver.search",
 }
-__all__ = ["Result", "check", "solve"]
+__all__ = ["Result", "check", "path", "solve"]
 
 
 def __getattr__(name: str) -> Any:

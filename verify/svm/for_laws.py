@@ -104,7 +104,7 @@ def solve(problem: RidgeProblem) -> tuple[Vector, list[Vector]]:
     form, names = model(problem)
     slopes = [[ZERO] * len(terms) for terms in problem.terms([ZERO] * problem.size)]
     for guess in guesses(form, None):
-        point = polish(form, guess.theta, guess.p, deadline=None)
+        point = polish(form, guess, deadline=None)
         if point is not None:
             for row, p in multipliers(form, point).items():
                 i, t, sign = names[row]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from scipy import sparse
 
 from hingeproof.errors import UsageError
 from hingeproof.svm.exact import rounded
@@ -14,11 +13,12 @@ from hingeproof.svm.result import Result
 WIDTH, HEIGHT, EDGE = 640, 480, 30
 
 
-def svg(result: Result, X: Any) -> str:
+def svg(result: Result) -> str:
     """Return the picture. Raises: UsageError unless there is a line to draw in two dimensions."""
     model = result._model
     if result.w is None or result.loss not in BINARY or model.d != 2:
         raise UsageError("--plot draws binary problems with d = 2 that have a solution")
+    X = model.X.toarray() if sparse.issparse(model.X) else model.X
     low, high = X.min(axis=0), X.max(axis=0)
     span = np.where(high > low, high - low, 1.0)
 

@@ -15,14 +15,15 @@ from scipy import sparse
 from hingeproof.svm.checker import write
 from hingeproof.svm.exact import rounded
 from hingeproof.svm.problem import BINARY, MULTICLASS, Model, Point
+from hingeproof.svm.weights import Weighting
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What was proved. Numbers are exact rationals (flint's fmpq); `exact` means a duality gap of 0.
 
-    `w` is a list (of lists, one a class, for multi-class losses), `alpha` the non-zero multipliers by
-    (sample, constraint), `margin_squared` the exact square of the geometric margin 1/‖w‖ of a binary problem,
+    `w` is a list (of lists, one a class, for multi-class losses; None with a kernel), `alpha` the non-zero multipliers
+    by (sample, constraint), `margin_squared` the exact square of the geometric margin 1/‖w‖ of a binary problem,
     `biases` the exact interval of optimal biases (None: unbounded on that side) where there is a single free bias.
     """
 
@@ -43,6 +44,20 @@ class Result:
     note: str  # why an interval is no more than that
     _model: Model = field(repr=False)
     _point: Point | None = field(repr=False)
+    kernel: dict[str, Any] | None = None  # name and options; w is then Σ alpha times the samples in its space
+
+    def __repr__(self) -> str:
+        size = f"{self.loss}, bias {self.bias}, n = {self._model.n}, d = {self._model.d}"
+        if self.objective is not None:
+            return f"<SVM optimum, exact: objective {rounded(self.objective):.12g}; {size}>"
+        if self.lower is not None and self.upper is not None:
+            return f"<SVM interval [{rounded(self.lower):.12g}, {rounded(self.upper):.12g}]; {size}>"
+        return f"<SVM infeasible: not separable; {size}>"
+
+    @property
+    def _implied(self) -> bool:
+        """Whether the certificate leaves out w: where rows are fewer than columns, its multipliers say it shorter."""
+        return self.kind == "optimum" and self._model.n < self._model.d
 
     @property
     def alpha(self) -> dict[tuple[int, int], fmpq]:
@@ -78,17 +93,22 @@ class Result:
             "data_sha256": model_digest(model),
             "label_map": dict(model.labels),
         }
+        if model.weighting is not None:
+            out |= _weights(model.weighting)
         if self.farkas is not None:
             return {**out, "farkas": {str(i): _text(v) for i, v in sorted(self.farkas.items())}}
-        assert self.w is not None
+        if self.kernel is not None:
+            out["kernel"] = {k: _text(v) if isinstance(v, fmpq) else v for k, v in self.kernel.items()}
         several = self.loss in MULTICLASS
-        out["w"] = [[_text(v) for v in line] for line in self.w] if several else [_text(v) for v in self.w]
+        if self.w is not None:
+            out["w"] = None if self._implied else _vectors(self.w, several)
         out["b"] = [_text(v) for v in self.b] if several else _text(self.b)
         out["objective"] = None if self.objective is None else _text(self.objective)
         out["lower"], out["upper"] = _text(self.lower), _text(self.upper)
         if self.loss in BINARY:
             out["alpha"] = {str(i): _text(v) for (i, _), v in self.alpha.items()}
-            out["margin_squared"] = None if self.margin_squared is None else _text(self.margin_squared)
+            if self.kernel is None:
+                out["margin_squared"] = None if self.margin_squared is None else _text(self.margin_squared)
         else:
             out["multipliers"] = [[i, k, _text(v)] for (i, k), v in self.alpha.items()]
         return out
@@ -98,12 +118,25 @@ def multipliers(model: Model, point: Point) -> dict[int, fmpq]:
     """The dual of each row, those of 0 mostly left out."""
     found = dict(point.part)
     if model.C is not None:
-        found.update(dict.fromkeys(point.full.tolist(), model.C))
+        found.update((row, model.cap(row)) for row in point.full.tolist())
     if model.kappa > 0 and "edge" in point.notes:
         edge = point.notes["edge"]
         for row, u in zip(edge.tolist(), model.values(edge, point.theta), strict=True):
-            found[row] = u / model.kappa
+            found[row] = u / model.curve(row)
     return found
+
+
+def _vectors(w: list[Any], several: bool) -> list[Any]:
+    return [[_text(v) for v in line] for line in w] if several else [_text(v) for v in w]
+
+
+def _weights(weighting: Weighting) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if weighting.classes is not None:
+        out["class_weight"] = {name: _text(v) for name, v in weighting.classes.items()}
+    if weighting.samples is not None:
+        out["sample_weight"] = [_text(v) for v in weighting.samples]
+    return out
 
 
 def _text(value: fmpq | None) -> str:
@@ -121,6 +154,10 @@ def model_digest(model: Model) -> str:
         sha.update(np.ascontiguousarray(block + 0.0, dtype="<f8").tobytes())
     if model.loss != "one_class":
         sha.update(np.ascontiguousarray(model.y + 0.0, dtype="<f8").tobytes())
+    if model.lost is not None:
+        rows, columns = np.nonzero(model.lost)
+        lost = model.lost[rows, columns].astype(np.int64)
+        sha.update(np.stack([rows, columns, lost], axis=1).astype("<i8").tobytes())
     return sha.hexdigest()
 
 
@@ -159,3 +196,16 @@ def optimum(model: Model, point: Point, solver: str, seconds: dict[str, float]) 
         "optimum", "exact", model.loss, model.bias, w, b, point.objective, point.objective, point.objective, squared,
         biases, None, solver, seconds, "", model, point,
     )  # fmt: skip
+
+
+def with_kernel(
+    model: Model, point: Point, bounds: tuple[fmpq, fmpq], kernel: dict[str, Any], solver: str,
+    seconds: dict[str, float], note: str,
+) -> Result:  # fmt: skip
+    """An optimum where the bounds meet, an interval elsewhere. There is no w outside the kernel's space."""
+    lower, upper = bounds
+    found = Result(
+        "interval", "interval", model.loss, model.bias, None, point.theta[-1], None, lower, upper, None, None, None,
+        solver, seconds, note, model, point, kernel,
+    )  # fmt: skip
+    return replace(found, kind="optimum", status="exact", objective=upper, note="") if lower == upper else found

@@ -22,17 +22,15 @@ class Objection:
 
 
 # one walk over the conditions: each needs what the one before it has computed
-def verify(model: Model, point: Point, unit: float) -> Point | Objection:  # noqa: C901
+def verify(model: Model, point: Point, unit: Array) -> Point | Objection:  # noqa: C901
     """Every condition of optimality, exactly: box, free stationarity, and the sign of u − κp in every row."""
     if model.kappa > 0:
         return _verify_smooth(model, point)
     part = point.part
-    bad = [r for r, v in part.items() if v < 0 or (model.C is not None and v > model.C)]
-    limit = model.C if model.C is not None else Z
+    bad = [r for r, v in part.items() if v < 0 or (model.C is not None and v > model.cap(r))]
     rows = sorted(part)
     if model.free:
-        through, _ = model.total(point.full)
-        shift = [limit * v for v in through[model.ridged :]]
+        shift = model.pull(point.full)[0][model.ridged :]
         held = model.dense(np.array(rows, np.int64))[:, model.ridged :] if rows else np.zeros((0, model.free))
         for line, row in zip(held.tolist(), rows, strict=True):
             for j, a in enumerate(line):
@@ -46,7 +44,7 @@ def verify(model: Model, point: Point, unit: float) -> Point | Objection:  # noq
     want = np.full(model.rows, -1, np.int8)
     want[point.full] = 1
     for r, v in part.items():
-        want[r] = 1 if model.C is not None and v == model.C else -1 if v == 0 else 0
+        want[r] = 1 if model.C is not None and v == model.cap(r) else -1 if v == 0 else 0
     if model.group == 1:
         if model.free == 1 and not bad and (want != 0).all():  # a row with 0 < p < C pins the bias: u = 0 there
             point = _with_bias(model, point, want)
@@ -70,8 +68,8 @@ def verify(model: Model, point: Point, unit: float) -> Point | Objection:  # noq
     p = np.zeros(model.rows)
     p[point.full] = 1.0
     for r, v in part.items():
-        p[r] = rounded(v) / unit if v else 0.0
-        if model.group == 1 and v > 0 and (model.C is None or v < model.C):
+        p[r] = rounded(v) / unit[r] if v else 0.0
+        if model.group == 1 and v > 0 and (model.C is None or v < model.cap(r)):
             p[r] = min(max(p[r], 1e-300), 1 - 2.0**-53) if model.C is not None else p[r]
     return Objection(np.array(sorted(set(bad)), np.int64), p + u)
 
@@ -86,9 +84,10 @@ def _above_level(model: Model, point: Point, want: Array) -> tuple[Array, Array,
     bad: list[int] = []
     for g, shares in held.items():
         total = sum(shares.values(), Z)
-        if g in leader or (model.C is not None and total > model.C):
+        cap = None if model.C is None else model.cap(g * model.group)
+        if g in leader or (cap is not None and total > cap):
             bad += list(shares)
-        elif total == model.C:
+        elif total == cap:
             leader[g] = max(shares, key=lambda row: shares[row])
     for row, v in point.part.items():
         want[row] = 0 if v > 0 else -1
@@ -97,7 +96,7 @@ def _above_level(model: Model, point: Point, want: Array) -> tuple[Array, Array,
     exact = model.values(tops, point.theta)
     levels = dict(zip(groups.tolist(), exact, strict=True))
     bad += [leader[g] for g, level in levels.items() if level < 0]
-    level = np.zeros(model.n)
+    level = np.zeros(model.rows // model.group)
     level[groups] = [rounded(v) for v in exact]
     spread = np.repeat(level, model.group)
     want[tops] = 0
@@ -177,12 +176,12 @@ def _measured(model: Model, point: Point) -> Point:
         value = ridge + sum((c * t for c, t in zip(model.c, point.theta[model.ridged :], strict=True)), Z)
         value += point.notes["squares"] / (2 * model.kappa)
         if model.C is not None and len(point.full):
-            through, offsets = model.total(point.full)
-            total = offsets + sum((a * t for a, t in zip(through, point.theta, strict=True)), Z)
-            value += model.C * total - model.kappa * model.C**2 / 2 * len(point.full)
+            through, offsets = model.pull(point.full)
+            value += offsets + sum((a * t for a, t in zip(through, point.theta, strict=True)), Z)
+            held = fmpq(len(point.full)) if model.weight is None else sum((model.weight[r] for r in point.full), Z)
+            value -= model.kappa * model.C**2 / 2 * held
     else:
         value = sum((v * model.exact_offset(row) for row, v in point.part.items()), Z) - ridge
-        if model.C is not None:
-            value += model.C * model.offsets(point.full)
+        value += model.pull(point.full)[1]
     point.objective = value
     return point

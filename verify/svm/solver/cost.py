@@ -49,8 +49,8 @@ def exact_stage(equations: int, width: int) -> float:
 
 
 def most_equations(model: Model) -> int:
-    """As many as there can be: the rows on the kink are independent, or the size of θ where φ is quadratic."""
-    return model.size if model.kappa > 0 else min(model.rows, model.size)
+    """As many as there can be: the rows on the kink are independent, or the smaller side."""
+    return min(model.rows + (model.free if model.kappa > 0 else 0), model.size)
 
 
 def too_large(equations: int, width: int) -> str:

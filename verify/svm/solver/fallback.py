@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
 
-from hingeproof.svm.exact import Array, integers, power, product
+from hingeproof.svm.exact import Array, power, product
 from hingeproof.svm.problem import Model, Point
 from hingeproof.svm.solver.conditions import verify
 from hingeproof.svm.solver.lemke import lemke
@@ -15,9 +15,7 @@ LEMKE = 150  # ambiguous rows up to which the complete fallback is tried
 Z = fmpq(0)
 
 
-def complete(
-    model: Model, z: Array, trouble: set[int], theta: Array, unit: float, deadline: float | None
-) -> Point | None:
+def complete(model: Model, z: Array, trouble: set[int], unit: Array, deadline: float | None) -> Point | None:
     """Exact Lemke on the rows in doubt, verified on all; rows that object join them."""
     partition = split(model, z)
     g = model.group
@@ -57,11 +55,9 @@ def complete(
 
 def subproblem(model: Model, rows: Array, fixed: Array, deadline: float | None) -> Point | None:
     """The optimum with all other rows at p = 0, or at C on `fixed`."""
-    through, _ = model.total(fixed)
-    limit = model.C if model.C is not None else Z
-    pulled = [limit * v for v in through]
+    pulled, _ = model.pull(fixed)
     ridge, free, m = model.ridged, model.free, len(rows)
-    flat, e = integers(model.dense(rows).ravel()) if m else ([], 0)
+    flat, e = model.whole(rows) if m else ([], 0)
     width = model.size
     table = [flat[i * width : (i + 1) * width] for i in range(m)]
     step = power(e)
@@ -85,7 +81,7 @@ def subproblem(model: Model, rows: Array, fixed: Array, deadline: float | None) 
             M[up][i], M[down][i] = border[i][j], -border[i][j]
         q[i] = drift[i] * step - model.exact_offset(int(rows[i]))
     for k in range(groups):
-        q[m + k] = limit
+        q[m + k] = model.cap(int(rows[k * model.group]))
     for j in range(free):
         q[m + groups + j] = pulled[ridge + j] + model.c[j]
         q[m + groups + free + j] = -q[m + groups + j]

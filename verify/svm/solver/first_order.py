@@ -11,22 +11,24 @@ import time
 import numpy as np
 from scipy import sparse
 
-from hingeproof.svm.exact import Array, rounded
-from hingeproof.svm.problem import Model
+from hingeproof.svm.exact import Array
+from hingeproof.svm.solver.moved import FloatProblem, Guess
 
 
-def candidate(model: Model, until: float) -> tuple[Array, Array] | None:
+def candidate(form: FloatProblem, until: float) -> Guess | None:
     """θ and p, improved until a time (monotonic) or until nothing moves. None for groups and several free biases."""
+    model = form.model
     if model.group > 1 or model.free > 1:
         return None
-    A = model.A[:, : model.ridged]
+    A = form.A[:, : model.ridged]
     sign = np.zeros(0)
     if model.free:
-        sign = np.asarray(model.A[:, [-1]].todense() if sparse.issparse(model.A) else model.A[:, -1]).ravel()
-    cap = np.inf if model.C is None else rounded(model.C)
-    kappa, offset = rounded(model.kappa), model.offset
-    target = -rounded(model.c[0]) if model.free else 0.0
-    step = 1.0 / (_norm(A) + kappa + 1e-300)
+        last = form.A[:, [-1]].toarray() if sparse.issparse(form.A) else form.A[:, -1]
+        sign = np.asarray(last).ravel()
+    cap = np.full(model.rows, np.inf) if form.upper is None else form.upper
+    kappa, offset = form.kappa, form.offset
+    target = -float(form.linear[0]) if model.free else 0.0
+    step = 1.0 / (_norm(A) + float(kappa.max()) + 1e-300)
     p = q = _onto(np.zeros(model.rows), sign, target, cap)
     momentum = 1.0
     best = p
@@ -41,9 +43,9 @@ def candidate(model: Model, until: float) -> tuple[Array, Array] | None:
         if float(np.abs(change).max()) <= 1e-13 * max(float(np.abs(p).max()), 1e-300):
             break
     theta = -np.asarray(A.T @ best)
-    if not model.free:
-        return theta, best
-    return np.append(theta, _bias(A @ theta + offset, sign, best, cap, kappa)), best
+    if model.free:
+        theta = np.append(theta, _bias(A @ theta + offset, sign, best, cap, kappa))
+    return form.back(theta, best, "first order", "candidate")
 
 
 def _norm(A: Array) -> float:
@@ -59,7 +61,7 @@ def _norm(A: Array) -> float:
     return 1.05 * size
 
 
-def _onto(p: Array, sign: Array, target: float, cap: float) -> Array:
+def _onto(p: Array, sign: Array, target: float, cap: Array) -> Array:
     """The nearest point with 0 ≤ p ≤ cap and sign·p = target: the shift along sign by bisection."""
     if not len(sign):
         return np.clip(p, 0, cap)
@@ -77,8 +79,8 @@ def _onto(p: Array, sign: Array, target: float, cap: float) -> Array:
     return np.clip(p - high * sign, 0, cap)
 
 
-def _bias(u: Array, sign: Array, p: Array, cap: float, kappa: float) -> float:
+def _bias(u: Array, sign: Array, p: Array, cap: Array, kappa: Array) -> float:
     """The free bias at which rows inside their box are met: u + sign·b = κp there."""
-    inside = (p > 0) & (p < cap) if np.isfinite(cap) else p > 0
+    inside = (p > 0) & (p < cap)
     rows = inside if inside.any() else np.ones(len(p), bool)
-    return float(np.median(sign[rows] * (kappa * p[rows] - u[rows])))
+    return float(np.median(((kappa * p - u) / sign)[rows]))

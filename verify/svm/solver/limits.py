@@ -1,4 +1,4 @@
-"""Exact arithmetic in C cannot be interrupted: work that may outlast a time limit is done in a child that can be."""
+"""Exact arithmetic in C cannot be interrupted: work under a time limit is done in a child process that can be ended."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from typing import Any
 from hingeproof.svm.solver.lemke import OutOfTimeError
 
 
-def within(deadline: float, work: Callable[[], Any]) -> Any:
-    """Return work(), or raise OutOfTimeError at the deadline. An exception of the child is raised here."""
+def within(deadline: float, work: Callable[[Callable[[Any], None]], Any], heard: Callable[[Any], None]) -> Any:
+    """Return work(send), done in a child, or raise OutOfTimeError at the deadline; `heard` gets each thing sent.
+
+    An exception of the child is raised here.
+    """
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
 
     def child() -> None:
         try:
-            answer: tuple[Any, BaseException | None] = (work(), None)
+            answer: tuple[str, Any] = ("done", work(lambda news: theirs.send(("news", news))))
         except BaseException as error:
-            answer = (None, error)
+            answer = ("raised", error)
         theirs.send(answer)
 
     process = context.Process(target=child, daemon=True)
@@ -31,16 +34,18 @@ def within(deadline: float, work: Callable[[], Any]) -> Any:
         process.start()
     theirs.close()
     try:
-        if not ours.poll(max(deadline - time.monotonic(), 0)):
-            raise OutOfTimeError
-        try:
-            value, error = ours.recv()
-        except EOFError:
-            raise MemoryError("the process of the exact stage died, most likely for want of memory") from None
+        while ours.poll(max(deadline - time.monotonic(), 0)):
+            try:
+                kind, value = ours.recv()
+            except EOFError:
+                raise MemoryError("the process of the exact stage died, most likely for want of memory") from None
+            if kind == "done":
+                return value
+            if kind == "raised":
+                raise value
+            heard(value)
+        raise OutOfTimeError
     finally:
         process.kill()
         process.join()
         ours.close()
-    if error is not None:
-        raise error
-    return value

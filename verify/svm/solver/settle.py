@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz_mat
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
-from hingeproof.svm.exact import Array, integers, pivots, power, product, rational
+from hingeproof.svm.exact import Array, common, pivots, power, product, rational, rounded
 from hingeproof.svm.problem import Model, Point
 from hingeproof.svm.solver.partition import Partition
 
@@ -13,29 +13,39 @@ NEAR = 1e-6  # a dual this near to a bound, in units of C, is put on it where it
 Z = fmpq(0)
 
 
-def settle(model: Model, partition: Partition, weight: Array, theta: Array, unit: float) -> Point | None:
+def settle(model: Model, partition: Partition, weight: Array, theta: list[fmpq], unit: Array) -> Point | None:
     """Solve the equations of a partition exactly."""
-    return _ridge(model, partition, theta) if model.kappa > 0 else _border(model, partition, weight, theta, unit)
+    if model.kappa == 0:
+        return _border(model, partition, weight, theta, unit)
+    if len(partition.edge) + model.free < model.size:
+        return _ridge_by_rows(model, partition, theta)
+    return _ridge(model, partition, theta)
 
 
-def _ridge(model: Model, partition: Partition, theta: Array) -> Point | None:
-    """κ > 0: (D + A_EᵀA_E/κ) θ = −c − Aᵀp_V − A_Eᵀ offset_E/κ, of the size of θ."""
-    through, _ = model.total(partition.full)
+def _ridge(model: Model, partition: Partition, theta: list[fmpq]) -> Point | None:
+    """κ > 0: (D + A_EᵀA_E/κ) θ = −c − Aᵀp_V − A_Eᵀ offset_E/κ, of the size of θ. With weights, A_E/κ is by row."""
+    right = [-v for v in model.pull(partition.full)[0]]
     edge, size = partition.edge, model.size
-    matrix, e = integers(model.dense(edge).ravel())
+    matrix, e = model.whole(edge)
     A = fmpz_mat(len(edge), size, matrix)
     unit = power(e)
+    weights, scale = common([model.weight[r] for r in edge.tolist()]) if model.weight else ([], fmpz(1))
+    scaled = A
+    if model.weight:
+        rows = ([w * v for v in matrix[i * size : (i + 1) * size]] for i, w in enumerate(weights))
+        scaled = fmpz_mat(len(edge), size, [v for row in rows for v in row])
     offsets = [model.exact_offset(int(r)) for r in edge] if model.h is not None else [model.constant] * len(edge)
-    gram = A.transpose() * A
-    lines = [[gram[i, j] * unit * unit / model.kappa for j in range(size)] for i in range(size)]
+    gram = A.transpose() * scaled
+    curve = model.kappa * scale
+    lines = [[gram[i, j] * unit * unit / curve for j in range(size)] for i in range(size)]
     for j in range(model.ridged):
         lines[j][j] += 1
     if model.h is None:
-        pull = [fmpq(v) * unit * model.constant for v in (fmpz_mat(1, len(edge), [1] * len(edge)) * A).entries()]
+        ones = fmpz_mat(1, len(edge), [1] * len(edge))
+        pull = [fmpq(v) * unit * model.constant for v in (ones * scaled).entries()]
     else:
-        pull = [v * unit for v in (fmpq_mat(1, len(edge), offsets) * fmpq_mat(A)).entries()]
-    limit = model.C if model.C is not None else Z
-    right = [-(limit * through[j]) - pull[j] / model.kappa for j in range(size)]
+        pull = [v * unit for v in (fmpq_mat(1, len(edge), offsets) * fmpq_mat(scaled)).entries()]
+    right = [r - v / curve for r, v in zip(right, pull, strict=True)]
     for j in range(model.free):
         right[model.ridged + j] -= model.c[j]
     loose = model.free and not len(edge)
@@ -48,24 +58,64 @@ def _ridge(model: Model, partition: Partition, theta: Array) -> Point | None:
         )
     except ZeroDivisionError:
         return None
-    exact = [*solved.entries(), *(rational(t) for t in theta[keep:].tolist())]
+    exact = [*solved.entries(), *theta[keep:]]
     point = Point(exact, partition.full, {})
     point.notes["edge"] = edge
     quadratic = fmpq_mat(1, size, exact) * fmpq_mat(gram) * fmpq_mat(size, 1, exact)
     cross = sum((a * b for a, b in zip(pull, exact, strict=True)), Z)
-    square = sum((o * o for o in offsets), Z) if model.h is not None else model.constant**2 * len(edge)
-    point.notes["squares"] = quadratic[0, 0] * unit * unit + 2 * cross + square
+    total = sum(weights, fmpz(0)) if model.weight else len(edge)
+    square = model.constant**2 * total
+    if model.h is not None:
+        square = sum((w * o * o for w, o in zip(weights or [fmpz(1)] * len(edge), offsets, strict=True)), Z)
+    point.notes["squares"] = (quadratic[0, 0] * unit * unit + 2 * cross + square) / scale
+    return point
+
+
+def _ridge_by_rows(model: Model, partition: Partition, theta: list[fmpq]) -> Point | None:
+    """κ > 0 and few rows on the slope: (A_E A_Eᵀ + κ) p_E = offset_E − A_E(…), with the free coordinates."""
+    edge, ridge, free, m = partition.edge, model.ridged, model.free, len(partition.edge)
+    fixed, _ = model.pull(partition.full)
+    matrix, e = model.whole(edge)
+    unit, width = power(e), model.size
+    table = [matrix[i * width : (i + 1) * width] for i in range(m)]
+    A = fmpz_mat(m, ridge, [a for line in table for a in line[:ridge]])
+    border = [[a * unit for a in line[ridge:]] for line in table]
+    if free and not m:
+        if any(f + c for f, c in zip(fixed[ridge:], model.c, strict=True)):
+            return None
+        free = 0
+    gram = A * A.transpose()
+    size = m + free
+    lines = [[Z] * size for _ in range(size)]
+    pulled = product([a for line in table for a in line[:ridge]], m, fixed[:ridge])
+    right = [model.exact_offset(int(r)) - v * unit for r, v in zip(edge, pulled, strict=True)]
+    for i in range(m):
+        for j in range(m):
+            lines[i][j] = gram[i, j] * unit * unit
+        lines[i][i] += model.curve(int(edge[i]))
+        for j in range(free):
+            lines[i][m + j], lines[m + j][i] = -border[i][j], border[i][j]
+    right += [-fixed[ridge + j] - model.c[j] for j in range(free)]
+    try:
+        solved = fmpq_mat(size, size, [v for line in lines for v in line]).solve(fmpq_mat(size, 1, right)).entries()
+    except ZeroDivisionError:
+        return None
+    p = solved[:m]
+    moved = [v * unit for v in (fmpq_mat(1, m, p) * fmpq_mat(A)).entries()] if m and ridge else [Z] * ridge
+    exact = [-(f + v) for f, v in zip(fixed, moved, strict=False)]
+    point = Point([*exact[:ridge], *(solved[m:] if free else theta[ridge:])], partition.full, {})
+    point.notes["edge"] = edge
+    curves = [model.curve(int(r)) for r in edge]
+    point.notes["squares"] = sum((k * v * v for k, v in zip(curves, p, strict=True)), Z) * model.kappa
     return point
 
 
 # pivots, solution and repair share one set of index lists, which parts of it would only hand round
 def _border(  # noqa: C901
-    model: Model, partition: Partition, weight: Array, theta: Array, unit: float
+    model: Model, partition: Partition, weight: Array, theta: list[fmpq], unit: Array
 ) -> Point | None:
     """κ = 0: independent rows on the kink and the free coordinates, in one bordered Gram system."""
-    through, _ = model.total(partition.full)
-    limit = model.C if model.C is not None else Z
-    fixed = [limit * v for v in through]
+    fixed, _ = model.pull(partition.full)
     ridge, free = model.ridged, model.free
     inside = np.minimum(weight, 1 - weight) if model.C is not None else weight
     order = np.argsort(-inside[partition.edge], kind="stable")
@@ -76,12 +126,14 @@ def _border(  # noqa: C901
     if len(edge):
         chosen = pivots(table)
         step = power(e)
-        exact_unit = model.C if model.C is not None else rational(unit)
         for i in sorted(set(range(len(edge))) - set(chosen)):
             w = float(weight[edge[i]])
             if w < NEAR:
                 continue
-            value = exact_unit if model.C is not None and w > 1 - NEAR else exact_unit * fmpq(round(w * 2**30), 2**30)
+            row = int(edge[i])
+            cap = model.cap(row) if model.C is not None else None
+            measure = cap if cap is not None and rounded(cap) == unit[row] else rational(unit[row])
+            value = cap if cap is not None and w > 1 - NEAR else measure * fmpq(round(w * 2**30), 2**30)
             part[int(edge[i])] = value
             for j, a in enumerate(table[i]):
                 if a:
@@ -90,7 +142,7 @@ def _border(  # noqa: C901
     # the free columns are 0 or ±1: unscaled, and independent ones alone are unknown
     border = [[round(a * 2.0**e) if e >= 0 else a >> -e for a in table[i][ridge:]] for i in chosen]
     columns = pivots([[row[j] for row in border] for j in range(free)]) if m else []
-    exact_theta = [Z] * ridge + [rational(t) for t in theta[ridge:].tolist()]
+    exact_theta = [Z] * ridge + theta[ridge:]
     A = fmpz_mat(m, ridge, [a for i in chosen for a in table[i][:ridge]])
     values: list[fmpq] = []
     if m:
@@ -131,7 +183,7 @@ def _border(  # noqa: C901
     shared: dict[int, fmpq] = {}
     for row, value in part.items():
         if bases[row] >= 0:
-            shared[bases[row]] = shared.get(bases[row], limit) - value
+            shared[bases[row]] = shared.get(bases[row], model.cap(bases[row])) - value
     if shared:
         full = full[~np.isin(full, list(shared))]
         part.update(shared)
@@ -142,13 +194,16 @@ def _edge_rows(model: Model, edge: Array, base: Array) -> tuple[list[list[int]],
     """The rows (less those of their base) as integers times 2^e."""
     if not len(edge):
         return [], 0
-    A = model.dense(edge)
-    with_base = base >= 0
-    if with_base.any():
-        # a_k − a_base: x in two blocks, ±1: what both hold in the block of y cancels exactly
-        A = A.copy()
-        A[with_base] -= model.dense(base[with_base])
-    flat, e = integers(A.ravel())
+    flat, e = model.whole(edge)
+    with_base = np.flatnonzero(base >= 0)
+    if len(with_base):  # a_k − a_base: x in two blocks, ±1
+        width = model.size
+        less, f = model.whole(base[with_base])
+        low = min(e, f)
+        flat, e = [a << (e - low) for a in flat], low
+        for i, at in enumerate(with_base.tolist()):
+            for j in range(width):
+                flat[at * width + j] -= less[i * width + j] << (f - low)
     e_low = min(e, 0)
     if e_low != e:
         flat = [a << (e - e_low) for a in flat]
