@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hingeproof.svm.checker import check as check
+    from hingeproof.svm.gap.models import assert_optimal as assert_optimal
+    from hingeproof.svm.gap.models import check_model as check_model
     from hingeproof.svm.result import Result as Result
     from hingeproof.svm.solver.search import solve as solve
 
 # Imported when it is asked for: the checker must work where NumPy is not.
 PUBLIC = {
     "Result": "hingeproof.svm.result",
+    "assert_optimal": "hingeproof.svm.gap.models",
     "check": "hingeproof.svm.checker",
+    "check_model": "hingeproof.svm.gap.models",
     "solve": "hingeproof.svm.solver.search",
 }
-__all__ = ["Result", "check", "solve"]
+__all__ = ["Result", "assert_optimal", "check", "check_model", "solve"]
 
 
 def __getattr__(name: str) -> Any:
