@@ -1,6 +1,6 @@
 """What a trained model claims to minimise, read off the estimator: the objective with its scale, and the point (w, b).
 
-scikit-learn and PyTorch are not imported: a fitted estimator says its own name. What cannot be mapped is refused with the reason.
+scikit-learn and PyTorch are not imported: a fitted estimator says its name. What cannot be mapped is refused, and why.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy import sparse
 from hingeproof.errors import UsageError
 from hingeproof.svm.exact import Array, rational
 from hingeproof.svm.gap.objective import Objective, Theta, objective
-from hingeproof.svm.problem import MULTICLASS, decimal
+from hingeproof.svm.problem import decimal
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ def _plain(pair: tuple[Any, ...], X: Any, y: Any, told: Told) -> Claim:
     theta = point(*pair)
     loss = told.loss or "hinge"
     if (told.C is None) == (told.weight_decay is None) and loss != "one_class":
-        raise UsageError("give one of C (the weight of the sum) and weight_decay (of the optimiser that minimised the mean)")
+        raise UsageError(
+            "give one of C (the weight of the sum) and weight_decay (of the optimiser that minimised the mean)"
+        )
     scale, C = "", told.C
     if told.weight_decay is not None:
         C = 1 / (decimal("weight_decay", told.weight_decay) * len(y))
@@ -121,7 +123,8 @@ def fitting(theta: Theta, o: Objective) -> Theta:
     """The point, if it fits the objective. Raises: UsageError."""
     if len(theta) != o.scores or len(theta[0]) != o.d + 1:
         raise UsageError(
-            f"the model gives {len(theta)} scores of {len(theta[0]) - 1} features; {o.loss} on these data has {o.scores} of {o.d}"
+            f"the model gives {len(theta)} scores of {len(theta[0]) - 1} features; "
+            f"{o.loss} on these data has {o.scores} of {o.d}"
         )
     if o.bias == "none" and any(line[-1] for line in theta):
         raise UsageError("the model has a bias that is not 0: say bias free or regularised")
@@ -218,7 +221,9 @@ READERS: dict[str, Callable[[Any, Any, Any, Any], Iterator[Claim]]] = {
 }  # fmt: skip
 
 
-def _against_the_rest(m: Any, X: Any, y: Any, sample_weight: Any, setting: dict[str, Any], scale: str) -> Iterator[Claim]:
+def _against_the_rest(
+    m: Any, X: Any, y: Any, sample_weight: Any, setting: dict[str, Any], scale: str
+) -> Iterator[Claim]:
     """One problem of two classes, or one a class: there the rest has weight 1, whatever class_weight says."""
     y, factors = np.asarray(y), _class_weights(m, y, sample_weight)
     if len(m.classes_) == 2:

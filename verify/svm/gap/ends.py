@@ -1,7 +1,7 @@
 """Both ends of the gap as exact rationals: P at a given point, and D at the multipliers that a point and a width make.
 
-D needs multipliers that balance over a free bias. They do where the bias minimises the smoothed objective; that is solved exactly,
-as the sums over pieces are exact: a linear equation, again if the solution moves samples to other pieces.
+D needs multipliers that balance over a free bias. They do where the bias minimises the smoothed objective. That is solved
+exactly, as sums over pieces are exact: a linear equation, and another where the solution moves samples to other pieces.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def primal(o: Objective, theta: Theta) -> fmpq:
 
 
 def dual(o: Objective, theta: Theta, width: fmpq) -> Dual:
-    """The lower bound from a point and a width (that of the loss itself where it is smooth). Raises: UnbalancedError."""
+    """The lower bound from a point and a width (the loss's own where it is smooth). Raises: UnbalancedError."""
     width = o.kappa or width
     if o.bias != "free":
         return Dual(theta, width, _value(o, theta, width, gather(o, theta, width)))
@@ -57,7 +57,7 @@ def dual(o: Objective, theta: Theta, width: fmpq) -> Dual:
 
 
 def _one_bias(o: Objective, theta: Theta, width: fmpq) -> Dual:
-    """The imbalance grows with the bias: Newton's step where it stays between the signs seen, their middle otherwise."""
+    """The imbalance grows with the bias: Newton's step where it stays between the signs seen, else their middle."""
     low: fmpq | None = None
     high: fmpq | None = None
     b, reach = theta[0][-1], fmpq(1)
@@ -88,7 +88,9 @@ def _many_biases(o: Objective, theta: Theta, width: fmpq) -> Dual:
         if not any(rest):
             return Dual(theta, width, _value(o, theta, width, sums))
         try:
-            step = fmpq_mat([line[1:] for line in slope[1:]]).solve(fmpq_mat(K - 1, 1, [-v for v in rest[1:]])).entries()
+            step = (
+                fmpq_mat([line[1:] for line in slope[1:]]).solve(fmpq_mat(K - 1, 1, [-v for v in rest[1:]])).entries()
+            )
         except ZeroDivisionError:
             break
         theta = [theta[0], *([*line[:-1], line[-1] + s] for line, s in zip(theta[1:], step, strict=True))]

@@ -1,8 +1,9 @@
-"""From a trained model to both ends of its gap: the exact optimum where that takes seconds, a proved lower bound otherwise."""
+"""A trained model's gap: from above its objective; from below the exact optimum of few samples, or a proved bound."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 from flint import fmpq
@@ -23,7 +24,7 @@ TRIES = 3  # wider candidates that are tried where a bound is worse than floats 
 
 
 def gap(o: Objective, theta: Theta, *, formula: str = "", aim: float = AIM, exact: bool = True) -> Gap:
-    """How far the point is from the optimum, proved. `exact`: try to prove the optimum itself, where samples are few."""
+    """How far the point is from the optimum, proved. `exact`: of few samples, try to prove the optimum itself."""
     began = time.perf_counter()
     upper = ends.primal(o, theta)
     optimum = _optimum(o) if exact else None
@@ -59,7 +60,6 @@ def _optimum(o: Objective) -> Result | None:
     from hingeproof.svm.solver.search import solve
 
     X = o.X if sparse.issparse(o.X) else take(o.X, np.arange(o.n))
-    names = dict(zip((value for _, value in o.labels), (name for name, _ in o.labels), strict=True))
-    y = None if o.tau else o.y if not names else [names[int(v)] for v in o.y.tolist()]
-    found = solve(X, y, loss=o.loss, bias=o.bias, time_limit=PATIENCE, **o.parameters)
+    parameters: dict[str, Any] = dict(o.parameters)
+    found = solve(X, None if o.tau else o.y, loss=o.loss, bias=o.bias, time_limit=PATIENCE, **parameters)
     return found if found.status == "exact" else None

@@ -53,9 +53,9 @@ def check_model(
 ) -> ModelCheck:  # fmt: skip
     """Prove how far a trained linear model is from the optimum of what it claims to minimise.
 
-    model: a fitted LinearSVC, LinearSVR, SVC, SVR or OneClassSVM (linear kernel), SGDClassifier or SGDRegressor, a Pipeline
-    that ends in one of them, a torch.nn.Linear, or (w, b). Estimators say what they minimise; for the last two it is given:
-    loss, bias, and C (of the sum) or weight_decay (of the mean, as torch.optim has it).
+    model: a fitted LinearSVC, LinearSVR, SVC, SVR or OneClassSVM (linear kernel), SGDClassifier or SGDRegressor, a
+    Pipeline that ends in one of them, a torch.nn.Linear, or (w, b). Estimators say what they minimise; for the last two
+    it is given: loss, bias, and C (of the sum) or weight_decay (of the mean, as torch.optim has it).
 
     sample_weight: what the model was fitted with. exact: prove the optimum itself where samples are few.
 
@@ -77,7 +77,9 @@ def assert_optimal(model: Any, X: Any, y: Any = None, rel: float = 1e-4, **said:
     """
     found = check_model(model, X, y, **said)
     if not found.relative <= rel:
-        raise AssertionError(f"not within {rel:g} of its optimum: train longer, with a smaller tol, or on scaled data\n{found}")
+        raise AssertionError(
+            f"not within {rel:g} of its optimum: train longer, with a smaller tol, or on scaled data\n{found}"
+        )
 
 
 def formula(o: Objective) -> str:

@@ -1,4 +1,4 @@
-"""A nearly optimal point in floating point: Newton's method on the smoothed loss, its width going to 0. Nothing is proved here."""
+"""A nearly optimal point in floats: Newton on the smoothed loss, its width going to 0. Nothing is proved here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from hingeproof.svm.exact import Array, rounded
 from hingeproof.svm.gap.objective import Objective
-from hingeproof.svm.gap.smooth import bent, curvature, excess, slopes
+from hingeproof.svm.gap.smooth import curvature, excess, moving, slopes
 
 STEPS = 12  # of Newton at one width
 FIRST, SLOWEST = 0.3, 0.9  # factors by which the width shrinks
@@ -43,7 +43,7 @@ def candidates(o: Objective, aim: float) -> list[Candidate]:
 
 @dataclass(frozen=True)
 class _Reached:
-    """At one width: objective and gap in floats, the part of it that smoothing loses, and the size of what is bounded."""
+    """At one width: objective and gap in floats, what of it smoothing loses, and the size of what is bounded."""
 
     value: float
     gap: float
@@ -161,10 +161,10 @@ class _Descent:
             curved = np.flatnonzero(s.curved)
             if len(curved):
                 some, a = rows[curved], s.a[curved]
-                q, moving = curvature(o, a, y[curved], width), o.pull(bent(o, a), y[curved])
+                q, shift = curvature(o, a, y[curved], width), o.pull(moving(o, a), y[curved])
                 if r is not None:
-                    q, moving = q * r[curved][:, None, None], moving * r[curved][:, None]
-                drift += self.C * (moving.T @ some)
+                    q, shift = q * r[curved][:, None, None], shift * r[curved][:, None]
+                drift += self.C * (shift.T @ some)
                 for k in range(K):
                     for j in range(k + 1):
                         bend[k, :, j] += self.C * ((some * q[:, k, j, None]).T @ some)
@@ -176,7 +176,7 @@ class _Descent:
     def _solver(self, bend: Array, width: float) -> Callable[[Array], Array]:
         # where no sample is curved, a free bias bends as if one were: the walk along the direction finds the length
         floor = np.where(self.ridge > 0, self.ridge, self.C / width).ravel()
-        matrix = (bend + np.diag(np.maximum(self.ridge.ravel(), np.where(np.diag(bend) < floor, floor, 0.0))))
+        matrix = bend + np.diag(np.maximum(self.ridge.ravel(), np.where(np.diag(bend) < floor, floor, 0.0)))
         matrix = matrix[np.ix_(self.open, self.open)]
         size = np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
         even = matrix / size[:, None] / size + 1e-14 * np.eye(len(size))
@@ -248,5 +248,9 @@ class _Descent:
         """A width at which most samples are on the curved piece."""
         if self.o.tau:
             return sum(float((V[:, :-1] ** 2).sum()) for _, V in self.o.blocks()) / self.o.n or 1.0
-        u = self.o.margins(self.scores[:1], self.o.y[:1]) if self.o.scores > 1 else self.o.margins(self.scores, self.o.y)
+        u = (
+            self.o.margins(self.scores[:1], self.o.y[:1])
+            if self.o.scores > 1
+            else self.o.margins(self.scores, self.o.y)
+        )
         return 2 * float(np.abs(u[np.isfinite(u)]).max(initial=0.0)) or 1.0

@@ -1,8 +1,8 @@
 """What a linear model is said to minimise: ½‖W‖² (+ ½ρ‖b‖²) + τ·b + C Σ r_i ℓ(s_i), s_i = W x_i + b.
 
-ℓ is the sum (Crammer–Singer: the maximum) of φ(u) over the *constraints* of a sample, u = constant + direction·s + target·t,
-and φ(u) = sup over 0 ≤ a ≤ cap of a·u − κa²/2. A *cell* is a constraint that a sample can have: binary losses have two,
-one a label; ε-insensitive two, for residuals of either sign; multi-class losses one for each ordered pair of classes.
+ℓ is the sum (Crammer–Singer: the maximum) of φ(u) over the *constraints* of a sample, with u = constant + direction·s
++ target·t and φ(u) = sup over 0 ≤ a ≤ cap of a·u − κa²/2. A *cell* is a constraint that a sample can have: one a label
+in binary losses, one a sign of the residual in ε-insensitive ones, one an ordered pair of classes in multi-class ones.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ class Objective:
             return [Cell((1,), margin), Cell((-1,), margin)]
         unit = [[int(k == j) for j in range(K)] for k in range(K)]
         return [
-            Cell(tuple(a - b for a, b in zip(unit[k], unit[y], strict=True)), margin) for y in range(K) for k in range(K)
+            Cell(tuple(a - b for a, b in zip(unit[k], unit[y], strict=True)), margin)
+            for y in range(K)
+            for k in range(K)
         ]
 
     @cached_property
@@ -175,7 +177,9 @@ def objective(
     values = {name: decimal(name, given.get(name, DEFAULTS[name])) for name in PARAMETERS[loss]}
     for name, value in values.items():
         if value < 0 or (value == 0 and name in ("C", "gamma", "nu")):
-            raise UsageError(f"{name} is {value}: it must be {'at least' if name in ('margin', 'epsilon') else 'above'} 0")
+            raise UsageError(
+                f"{name} is {value}: it must be {'at least' if name in ('margin', 'epsilon') else 'above'} 0"
+            )
     if values.get("nu", Z) > 1:
         raise UsageError(f"nu is {values['nu']}: it must be at most 1")
     if bias != "regularised" and ridge != 1:

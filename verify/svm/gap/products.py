@@ -1,7 +1,8 @@
 """Exact sums of products of float64 columns, at the speed of a BLAS.
 
-Every column is cut into slices, integers of few bits times a power of two (Ozaki, Ogita, Oishi, Rump 2012). Products of two
-slices, summed over a block of rows, are integers below 2^53: no order of summation and no fused operation rounds them.
+Every column is cut into slices, integers of few bits times a power of two (Ozaki, Ogita, Oishi, Rump 2012).
+Products of two slices, summed over a block of rows, are integers below 2^53: no order of summation and no fused
+operation rounds them.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ FLUSH = 512  # blocks whose sums an int64 holds
 def tops(greatest: Array) -> Array:
     """Exponents e with every number of a column at most 2^e."""
     exponent = np.frexp(greatest)[1].astype(np.int64)
-    return np.where(greatest > 0, exponent, LEAST)
+    return np.asarray(np.where(greatest > 0, exponent, LEAST))
 
 
 def exponents(top: Array, bits: int, level: int) -> Array:
     """The unit of each column in a slice, as an exponent of two."""
-    return np.maximum(top - bits * (level + 1), LEAST)
+    return np.asarray(np.maximum(top - bits * (level + 1), LEAST))
 
 
 def slices(values: Array, top: Array, bits: int) -> list[Array]:
     """Integers I_0, I_1, … of at most `bits` bits with values = Σ_s I_s · 2^exponents(top, bits, s), exactly."""
-    out = []
+    out: list[Array] = []
     rest = values
     while True:
         unit = exponents(top, bits, len(out))

@@ -24,7 +24,9 @@ def model(path: str) -> Theta:
     parts = _json(path) if path.lower().endswith(".json") else _npz(path)
     found = [[parts[name] for name in names if name in parts] for names in (WEIGHTS, BIASES)]
     if not found[0]:
-        raise UsageError(f"{path}: there is no w (nor {' nor '.join(WEIGHTS[1:])}): it holds {', '.join(parts) or 'nothing'}")
+        raise UsageError(
+            f"{path}: there is no w (nor {' nor '.join(WEIGHTS[1:])}): it holds {', '.join(parts) or 'nothing'}"
+        )
     try:
         return point(found[0][0], found[1][0] if found[1] else None)
     except (TypeError, ValueError) as error:

@@ -80,7 +80,8 @@ class Gap:
             "lower": _text(self.lower),
         }
         if self._optimum is not None:
-            return {**out, "optimum": self._optimum.certificate()}
+            # it was solved for numbers; the certificate is about the data's own labels
+            return {**out, "optimum": {**self._optimum.certificate(), "label_map": dict(o.labels)}}
         dual = self._dual
         return {**out, "dual": None if dual is None else {**self._point(dual.theta), "width": _text(dual.width)}}
 

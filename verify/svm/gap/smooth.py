@@ -22,12 +22,9 @@ def slopes(o: Objective, u: Array, width: float) -> Slopes:
     """The multipliers at margins u."""
     if o.loss == "crammer_singer":
         a = projected(u / width)
-        return Slopes(a, ((a > 0) & (a < 1)).any(axis=1))
+        return Slopes(a, np.any(_curved(o, a), axis=1))
     a = np.maximum(u / width, 0.0)
-    if not o.capped:
-        return Slopes(a, (a > 0).any(axis=1))
-    curved = ((a > 0) & (a < 1)).any(axis=1)
-    return Slopes(np.minimum(a, 1.0), curved)
+    return Slopes(np.minimum(a, 1.0) if o.capped else a, np.any(_curved(o, a), axis=1))
 
 
 def projected(z: Array) -> Array:
@@ -43,21 +40,26 @@ def projected(z: Array) -> Array:
     return a
 
 
-def bent(o: Objective, a: Array) -> Array:
+def _curved(o: Objective, a: Array) -> Array:
+    """Constraints on a curved piece: their multipliers move with u."""
+    return np.asarray((a > 0) & (a < 1) if o.capped else a > 0)
+
+
+def moving(o: Objective, a: Array) -> Array:
     """u/width less what does not move with u: −width · ∂a/∂width, on the curved pieces."""
-    free = (a > 0) & ((a < 1) if o.capped else True)
+    free = _curved(o, a)
     if o.loss != "crammer_singer":
-        return a * free
+        return np.asarray(a * free)
     tight = a.sum(axis=1) > 1 - 1e-12
     share = np.where(tight, 1 / np.maximum(free.sum(axis=1), 1), 0.0)
-    return (a - share[:, None]) * free
+    return np.asarray((a - share[:, None]) * free)
 
 
 def curvature(o: Objective, a: Array, y: Array, width: float) -> Array:
     """Second derivatives over the scores, of samples on a curved piece: (m, K, K)."""
-    free = (a > 0) & ((a < 1) if o.capped else True)
+    free = _curved(o, a)
     if o.scores == 1:
-        return (free.sum(axis=1) / width)[:, None, None]
+        return np.asarray((free.sum(axis=1) / width)[:, None, None])
     inside = free.astype(np.float64)
     bend = inside[:, :, None] * np.eye(o.scores)
     if o.loss == "crammer_singer":
@@ -69,7 +71,8 @@ def curvature(o: Objective, a: Array, y: Array, width: float) -> Array:
     own[np.arange(len(y)), y.astype(np.int64)] = 1.0
     row = bend.sum(axis=2)
     cross = own[:, :, None] * row[:, None, :]
-    return (bend - cross - cross.transpose(0, 2, 1) + row.sum(axis=1)[:, None, None] * own[:, :, None] * own[:, None, :]) / width
+    both = row.sum(axis=1)[:, None, None] * own[:, :, None] * own[:, None, :]
+    return np.asarray((bend - cross - cross.transpose(0, 2, 1) + both) / width)
 
 
 def excess(o: Objective, u: Array, a: Array, weights: Array | None) -> tuple[float, float]:

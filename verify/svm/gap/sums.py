@@ -1,7 +1,7 @@
 """Which piece of the loss each sample is on, decided exactly, and the exact sums over each piece.
 
-With v = (x, 1, t) a margin is u = v·λ, λ known by cell. On a flat piece a multiplier is constant and what counts is Σ r v; on a
-curved one it is linear in u, and Σ r v vᵀ says all. Both ends of the gap are algebra on these few numbers (ends.py).
+With v = (x, 1, t) a margin is u = v·λ, λ known by cell. On a flat piece a multiplier is constant and what counts is
+Σ r v; on a curved one it is linear in u, and Σ r v vᵀ says all. Both ends of the gap are algebra on these (ends.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flint import fmpq
 
 from hingeproof.errors import UsageError
 from hingeproof.svm.exact import Array, U, integers, power, product, rounded
-from hingeproof.svm.gap.objective import ONE, Objective, Theta, Z
+from hingeproof.svm.gap.objective import Objective, Theta, Z
 from hingeproof.svm.gap.products import Products, tops, twofold
 from hingeproof.svm.gap.rows import MOST
 
@@ -108,7 +108,7 @@ class _Sorter:
         if len(rows):
             one, two = self._decide(V, u, cells, rows, columns)
             flat[rows, columns], curved[rows, columns] = one, two
-        patterns = {}
+        patterns: dict[Pattern, Array] = {}
         if curved.any():
             for cell in np.unique(cells[curved]).tolist():
                 patterns[(cell,), False] = np.nonzero(curved & (cells == cell))[0]
@@ -177,7 +177,7 @@ class _Sorter:
         positive = [k for k in order if u[k] > 0]
         if sum((u[k] for k in positive), Z) <= self.width:
             return sorted(positive), False
-        total, free = Z, []
+        total, free = Z, list[int]()
         for k in order:
             if (total + u[k] - self.width) < u[k] * (len(free) + 1):
                 free.append(k)
@@ -221,8 +221,8 @@ class _Square:
 
     def __init__(self, top: Array, heavy: float | None) -> None:
         left = top if heavy is None else top + tops(np.array([heavy]))
-        self.top, self.products, self.held, self.count = top, Products(left, top), [], 0
-        self.held: list[tuple[Array, Array | None]]
+        self.top, self.products, self.count = top, Products(left, top), 0
+        self.held: list[tuple[Array, Array | None]] = []
 
     def add(self, V: Array, r: Array | None) -> None:
         if self.count + len(V) > MOST:
@@ -256,6 +256,3 @@ def dot(a: Sequence[fmpq], b: Sequence[fmpq]) -> fmpq:
 
 def times(matrix: Matrix, vector: Vector) -> Vector:
     return [dot(line, vector) for line in matrix]
-
-
-__all__ = ["ONE", "Curved", "Matrix", "Sums", "Vector", "dot", "gather", "lambdas", "times"]
