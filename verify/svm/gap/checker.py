@@ -1,6 +1,6 @@
 """Check a gap certificate against its data. No code is shared with what wrote it, and none of its floats is believed.
 
-docs/svm-certificate.md says what is proved; recount.py computes it anew.
+docs/svm-gap.md says what is proved; recount.py computes it anew.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _optimum(c: dict[str, Any], X: Array, labels: Any, lower: Fraction) -> None:
         raise Rejected("lower is not the optimum that is proved")
 
 
-# each condition in the order of docs/svm-certificate.md
+# each condition in the order of docs/svm-gap.md
 def _problem(c: dict[str, Any], X: Array, labels: Any, weights: Any) -> Stated:
     loss = c["loss"]
     if not isinstance(loss, str) or loss not in PARAMETERS:

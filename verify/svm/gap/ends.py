@@ -1,6 +1,6 @@
 """Both ends of the gap as exact rationals: P at a given point, and D at the multipliers that a point and a width make.
 
-D needs multipliers that balance over a free bias. They do where the bias minimises the smoothed objective. That is solved
+D needs multipliers that balance over a free bias. They do where it minimises the smoothed objective. That is solved
 exactly, as sums over pieces are exact: a linear equation, and another where the solution moves samples to other pieces.
 """
 

@@ -11,7 +11,7 @@ from hingeproof.svm.exact import Array, rounded
 from hingeproof.svm.gap.objective import Objective
 from hingeproof.svm.gap.smooth import curvature, excess, moving, slopes
 
-STEPS = 12  # of Newton at one width
+STEPS, MOST = 12, 240  # of Newton: at one width, and at all
 FIRST, SLOWEST = 0.3, 0.9  # factors by which the width shrinks
 LOOKS = 60  # at the slope along one step
 NARROWEST = 1e-12  # the last width, in units of the first
@@ -81,6 +81,7 @@ class _Descent:
         self.open = np.flatnonzero(~fixed.ravel())
         self.theta = np.zeros((K, d + 1))
         self.scores = np.zeros((o.n, K))
+        self.steps = 0
 
     def run(self, start: Candidate | None, aim: float) -> list[Candidate]:
         """The candidates on the way to the aim, each better than those before it."""
@@ -96,6 +97,8 @@ class _Descent:
             if reached.gap < found[-1].gap:
                 found.append(Candidate(self._theta(), width, reached.value, reached.gap))
             if reached.gap <= aim * reached.size or exact or not last < width or not np.isfinite(reached.gap):
+                return found
+            if self.steps > MOST:
                 return found
             if reached.gap > 3 * reached.lost and factor < SLOWEST:
                 # too far at once: back, and a smaller step
@@ -134,6 +137,7 @@ class _Descent:
             if pull <= 0.3 * max(lost, aim * size):
                 break
             self._move(direction, width)
+            self.steps += 1
         return _Reached(value, lost + pull, lost, size, solve(drift) / width)
 
     def _pull(self, gradient: Array) -> float:

@@ -182,8 +182,9 @@ def objective(
             )
     if values.get("nu", Z) > 1:
         raise UsageError(f"nu is {values['nu']}: it must be at most 1")
-    if bias != "regularised" and ridge != 1:
-        raise UsageError("a ridge on the bias is for bias regularised")
+    rho = decimal("ridge", ridge)
+    if rho <= 0 or (bias != "regularised" and rho != 1):
+        raise UsageError(f"the ridge of the bias is {ridge}: it must be above 0, and 1 unless the bias is regularised")
     X = X if hasattr(X, "shape") and hasattr(X, "dtype") else np.asarray(X)
     if len(X.shape) != 2 or not X.shape[0] or not X.shape[1]:
         raise UsageError(f"X has shape {X.shape}: it must be (n, d), with at least one row and one column")
@@ -193,10 +194,11 @@ def objective(
     numbers, labels = _answers(y, n, loss)
     made = Objective(
         loss=loss, bias=bias, parameters=values, X=X, y=numbers, labels=labels, weights=_weights(weights, n),
-        ridge=decimal("ridge", ridge), C=values["C"] if "C" in values else 1 / (values["nu"] * n),
+        ridge=rho, C=values["C"] if "C" in values else 1 / (values["nu"] * n),
         tau=ONE if loss == "one_class" else Z,
     )  # fmt: skip
-    if X.dtype.kind in "iu" and float(made.range.greatest[: made.d].max()) >= 2.0**53:
+    greatest = float(made.range.greatest[: made.d].max())  # every number is looked at, whatever its dtype
+    if X.dtype.kind in "iu" and greatest >= 2.0**53:
         raise UsageError("X holds integers from 2^53 on, which float64 may round: scale them")
     return made
 

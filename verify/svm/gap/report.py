@@ -61,7 +61,7 @@ class Gap:
 
     @cached_property
     def certificate(self) -> dict[str, Any]:
-        """The certificate, as docs/svm-certificate.md describes it."""
+        """The certificate, as docs/svm-gap.md describes it."""
         o = self._objective
         out: dict[str, Any] = {
             "kind": "gap",
