@@ -1,4 +1,4 @@
-"""Both ends of a gap: P is the definition's, D is below the certified optimum, and both are the same from any source."""
+"""Both ends of a gap: P is the definition's, D is below the certified optimum, and both are the same of any source."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ def problems(draw: st.DrawFn) -> tuple[Objective, Theta]:
     K = CLASSES.get(loss, 2)
     n = max(n, K)
     number = st.one_of(
-        st.integers(-3, 3).map(float), st.floats(-4, 4, width=16), st.floats(-1e3, 1e3), st.floats(1e8, 1e8 + 4)
+        st.integers(-3, 3).map(float),
+        st.floats(-4, 4, width=16),
+        st.floats(-1e3, 1e3).map(lambda v: round(v, 9)),
+        st.floats(1e8, 1e8 + 4),
     )
     X = np.array(draw(st.lists(st.lists(number, min_size=d, max_size=d), min_size=n, max_size=n)))
     y = np.array([*range(K), *draw(st.lists(st.integers(0, K - 1), min_size=n - K, max_size=n - K))])
@@ -89,14 +92,14 @@ def problems(draw: st.DrawFn) -> tuple[Objective, Theta]:
     return o, theta
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(problems())
 def test_the_upper_end_is_the_definition(problem: tuple[Objective, Theta]) -> None:
     o, theta = problem
     assert fraction(ends.primal(o, theta)) == defined(o, theta)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(problems())
 def test_the_ends_enclose_the_certified_optimum(problem: tuple[Objective, Theta]) -> None:
     o, theta = problem

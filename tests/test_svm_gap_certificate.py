@@ -32,7 +32,7 @@ CASES = [
 ]
 
 
-def made(loss: str, bias: str, exact: bool, weighted: bool, n: int = 40) -> tuple[dict[str, Any], Any, Any, Any]:
+def made(loss: str, bias: str, exact: bool, weighted: bool, n: int = 24) -> tuple[dict[str, Any], Any, Any, Any]:
     """A certificate with its data, labels and weights; integers among the numbers put samples on kinks."""
     rng = np.random.default_rng(7)
     K = 3 if loss in ("weston_watkins", "crammer_singer") else 2
@@ -65,16 +65,7 @@ def nudged(value: Any) -> list[Any]:
     """Values next to one and far from it."""
     if isinstance(value, str) and "/" in value:
         exact = read(value, "")
-        return [
-            write(exact + Fraction(1, 2**80)),
-            write(-exact - 1),
-            write(exact * 2 + 1),
-            "1/0",
-            "2/4",
-            "nan",
-            None,
-            1.5,
-        ]
+        return [write(exact + Fraction(1, 2**80)), write(-exact - 1), "1/0", "2/4", 1.5]
     if isinstance(value, str):
         return [value[:-1] + ("0" if value[-1] != "0" else "1"), "", None]
     if isinstance(value, bool | int):
@@ -85,9 +76,11 @@ def nudged(value: Any) -> list[Any]:
 def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The places of a certificate."""
     if isinstance(value, dict):
-        return [p for k, v in value.items() for p in paths(v, (*at, k))] + ([at] if at else [])
+        # what is inside an optimum's certificate is forged in test_svm_certificate.py
+        inside = value.items() if at != ("optimum",) else [(k, value[k]) for k in ("bias", "objective", "data_sha256")]
+        return [p for k, v in inside for p in paths(v, (*at, k))] + ([at] if at else [])
     if isinstance(value, list):
-        return [p for i, v in enumerate(value) for p in paths(v, (*at, i))] + [at]
+        return [p for i, v in enumerate(value[:2]) for p in paths(v, (*at, i))] + [at]
     return [at]
 
 
@@ -193,9 +186,9 @@ def test_multipliers_that_do_not_balance_are_rejected() -> None:
 
 def test_expect() -> None:
     certificate, X, labels, weights = made("hinge", "free", False, False)
-    good = {"loss": "hinge", "C": "1.0", "bias": "free", "n": 40, "d": 3, "kind": "gap"}
+    good = {"loss": "hinge", "C": "1.0", "bias": "free", "n": 24, "d": 3, "kind": "gap"}
     assert checker.check(certificate, X, labels, expect=good)
-    for name, other in (("loss", "squared_hinge"), ("C", "2"), ("bias", "none"), ("n", 41), ("epsilon", "0.1")):
+    for name, other in (("loss", "squared_hinge"), ("C", "2"), ("bias", "none"), ("n", 25), ("epsilon", "0.1")):
         with pytest.raises(Rejected, match=f"{name}={other} is expected"):
             checker.check(certificate, X, labels, expect={name: other})
     with pytest.raises(BadData, match="give a decimal"):
@@ -230,7 +223,8 @@ def test_no_code_is_shared_with_the_engine() -> None:
         ours = {module for module in modules if module.startswith("hingeproof")}
         assert ours <= {"hingeproof.svm", "hingeproof.svm.checker", "hingeproof.svm.gap.recount"}
         assert modules - ours <= {
-            "__future__", "collections", "collections.abc", "dataclasses", "fractions", "hashlib", "math", "numpy", "typing",
+            "__future__", "collections", "collections.abc", "dataclasses", "fractions", "hashlib", "math", "numpy",
+            "typing",
         }  # fmt: skip
 
 

@@ -35,10 +35,11 @@ def candidates(o: Objective, aim: float) -> list[Candidate]:
     """
     few = max(4_000, 40 * (o.d + 1) * o.scores)
     start: Candidate | None = None
-    if o.n >= 4 * few:
-        at = np.sort(np.random.default_rng(0).choice(o.n, few, replace=False))
-        start = _Descent(o.sample(at)).run(None, ROUGH)[-1]
-    return _Descent(o).run(start, aim)
+    with np.errstate(all="ignore"):  # what overflows is no candidate
+        if o.n >= 4 * few:
+            at = np.sort(np.random.default_rng(0).choice(o.n, few, replace=False))
+            start = _Descent(o.sample(at)).run(None, ROUGH)[-1]
+        return [found for found in _Descent(o).run(start, aim) if np.isfinite(found.theta).all()]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,11 @@ def _json(path: str) -> dict[str, Any]:
 
 def _npz(path: str) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except (ValueError, EOFError, AttributeError, TypeError) as error:
+    except (ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: no .json and no NPZ file with w and b") from error
 
 
