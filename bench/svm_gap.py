@@ -42,7 +42,7 @@ def measured(loss: str, n: int, d: int, rounds: int) -> dict[str, Any]:
 
     from hingeproof.svm.exact import rational
     from hingeproof.svm.gap import checker
-    from hingeproof.svm.gap.claims import Told, claims
+    from hingeproof.svm.gap.claims import Stipulated, claims
     from hingeproof.svm.gap.engine import gap
     from hingeproof.svm.gap.newton import candidates
 
@@ -56,7 +56,7 @@ def measured(loss: str, n: int, d: int, rounds: int) -> dict[str, Any]:
             model = LinearSVC(loss=loss).fit(X, y)
         seconds["fit"].append(time.perf_counter() - began)
         began = time.perf_counter()
-        (claim,) = claims(model, X, y, Told())
+        (claim,) = claims(model, X, y, Stipulated())
         found = gap(claim.objective, claim.theta)
         seconds["gap"].append(time.perf_counter() - began)
         began = time.perf_counter()

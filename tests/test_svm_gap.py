@@ -244,11 +244,14 @@ def test_all_weight_on_one_class() -> None:
         ([1.0, 2.0], [0, 1], {}, "must be (n, d)"),
         ([[2**53], [2**53 + 1]], [0, 1], {}, "integers from 2^53"),
         ([[1j], [2.0]], [0, 1], {}, "dtype complex128"),
+        (np.array([["1"], ["2"]], dtype=object), [0, 1], {}, "dtype object"),
+        (np.array([[1.0], [2.0]], dtype=np.longdouble), [0, 1], {}, "dtype float128"),
+        (np.ma.array([[1.0], [2.0]], mask=[[0], [1]]), [0, 1], {}, "masked array"),
         ([[1.0], [2.0]], [0.5, float("inf")], {"loss": "epsilon_insensitive"}, "row 1, label"),
         ([[1.0], [2.0]], None, {}, "needs labels"),
     ],
 )
 def test_what_makes_no_problem_is_refused(X: Any, y: Any, more: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError) as refused:
-        objective(np.array(X), None if y is None else np.array(y), **more)
+        objective(np.array(X) if isinstance(X, list) else X, None if y is None else np.array(y), **more)
     assert says in str(refused.value)

@@ -32,7 +32,7 @@ CASES = [
 ]
 
 
-def made(loss: str, bias: str, exact: bool, weighted: bool, n: int = 24) -> tuple[dict[str, Any], Any, Any, Any]:
+def made(loss: str, bias: str, exact: bool, weighted: bool, n: int = 30) -> tuple[dict[str, Any], Any, Any, Any]:
     """A certificate with its data, labels and weights; integers among the numbers put samples on kinks."""
     rng = np.random.default_rng(7)
     K = 3 if loss in ("weston_watkins", "crammer_singer") else 2
@@ -186,9 +186,9 @@ def test_multipliers_that_do_not_balance_are_rejected() -> None:
 
 def test_expect() -> None:
     certificate, X, labels, weights = made("hinge", "free", False, False)
-    good = {"loss": "hinge", "C": "1.0", "bias": "free", "n": 24, "d": 3, "kind": "gap"}
+    good = {"loss": "hinge", "C": "1.0", "bias": "free", "n": 30, "d": 3, "kind": "gap"}
     assert checker.check(certificate, X, labels, expect=good)
-    for name, other in (("loss", "squared_hinge"), ("C", "2"), ("bias", "none"), ("n", 25), ("epsilon", "0.1")):
+    for name, other in (("loss", "squared_hinge"), ("C", "2"), ("bias", "none"), ("n", 31), ("epsilon", "0.1")):
         with pytest.raises(Rejected, match=f"{name}={other} is expected"):
             checker.check(certificate, X, labels, expect={name: other})
     with pytest.raises(BadData, match="give a decimal"):

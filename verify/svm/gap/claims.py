@@ -19,7 +19,7 @@ from hingeproof.svm.problem import decimal
 
 
 @dataclass(frozen=True)
-class Told:
+class Stipulated:
     """What the caller said beside the model."""
 
     sample_weight: Any = None
@@ -47,7 +47,7 @@ class Claim:
     theta: Theta
 
 
-def claims(model: Any, X: Any, y: Any, told: Told) -> list[Claim]:
+def claims(model: Any, X: Any, y: Any, told: Stipulated) -> list[Claim]:
     """The problems that a model claims to solve. Raises: UsageError with the reason why it cannot be said."""
     if isinstance(model, tuple):
         return [_plain(model, X, y, told)]
@@ -87,7 +87,7 @@ REFUSED = {
 # -- plain weights -----------------------------------------------------------------------------------------------------
 
 
-def _plain(pair: tuple[Any, ...], X: Any, y: Any, told: Told) -> Claim:
+def _plain(pair: tuple[Any, ...], X: Any, y: Any, told: Stipulated) -> Claim:
     if len(pair) != 2:
         raise UsageError(f"a model of {len(pair)} parts: give (w, b)")
     theta = point(*pair)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hingeproof.svm.gap.claims import Told, claims
+from hingeproof.svm.gap.claims import Stipulated, claims
 from hingeproof.svm.gap.engine import gap
 from hingeproof.svm.gap.objective import Objective
 from hingeproof.svm.gap.report import Gap
@@ -62,7 +62,7 @@ def check_model(
     Shapes: X (n, d) dense or SciPy sparse, y (n,).
     Raises: UsageError where it cannot be said what the model minimises, and why.
     """
-    told = Told(sample_weight, C, weight_decay, loss, bias, epsilon, gamma, margin, nu)
+    told = Stipulated(sample_weight, C, weight_decay, loss, bias, epsilon, gamma, margin, nu)
     found = {}
     for claim in claims(model, X, y, told):
         text = formula(claim.objective) + (f"; {claim.scale}" if claim.scale else "")

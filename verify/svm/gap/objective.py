@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
+from scipy import sparse
 
 from hingeproof.errors import UsageError, among
 from hingeproof.svm.exact import Array, rounded
@@ -32,7 +33,7 @@ Theta = list[list[fmpq]]  # by class: w, then b
 
 
 @dataclass(frozen=True)
-class Cell:
+class Constraint:
     """u = constant + direction·s + target·t."""
 
     direction: tuple[int, ...]
@@ -83,17 +84,17 @@ class Objective:
         return self.d + 1 + (self.loss == "epsilon_insensitive")
 
     @cached_property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[Constraint]:
         """Two, or those of class y and another k at y·K + k."""
         if self.loss == "epsilon_insensitive":
             epsilon = self.parameters["epsilon"]
-            return [Cell((-1,), -epsilon, 1), Cell((1,), -epsilon, -1)]
+            return [Constraint((-1,), -epsilon, 1), Constraint((1,), -epsilon, -1)]
         margin, K = self.parameters.get("margin", Z), self.scores
         if K == 1:
-            return [Cell((1,), margin), Cell((-1,), margin)]
+            return [Constraint((1,), margin), Constraint((-1,), margin)]
         unit = [[int(k == j) for j in range(K)] for k in range(K)]
         return [
-            Cell(tuple(a - b for a, b in zip(unit[k], unit[y], strict=True)), margin)
+            Constraint(tuple(a - b for a, b in zip(unit[k], unit[y], strict=True)), margin)
             for y in range(K)
             for k in range(K)
         ]
@@ -185,7 +186,9 @@ def objective(
     rho = decimal("ridge", ridge)
     if rho <= 0 or (bias != "regularised" and rho != 1):
         raise UsageError(f"the ridge of the bias is {ridge}: it must be above 0, and 1 unless the bias is regularised")
-    X = X if hasattr(X, "shape") and hasattr(X, "dtype") else np.asarray(X)
+    if isinstance(X, np.ma.MaskedArray):
+        raise UsageError("X is a masked array: fill what is masked, or leave those rows out")
+    X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
     if len(X.shape) != 2 or not X.shape[0] or not X.shape[1]:
         raise UsageError(f"X has shape {X.shape}: it must be (n, d), with at least one row and one column")
     if X.dtype.kind not in "fiub" or X.dtype.itemsize > 8:
