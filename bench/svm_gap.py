@@ -42,7 +42,7 @@ def measured(loss: str, n: int, d: int, rounds: int) -> dict[str, Any]:
 
     from hingeproof.svm.exact import rational
     from hingeproof.svm.gap import checker
-    from hingeproof.svm.gap.claims import Stipulated, claims
+    from hingeproof.svm.gap.claims import Given, claims
     from hingeproof.svm.gap.engine import gap
     from hingeproof.svm.gap.newton import candidates
 
@@ -56,7 +56,7 @@ def measured(loss: str, n: int, d: int, rounds: int) -> dict[str, Any]:
             model = LinearSVC(loss=loss).fit(X, y)
         seconds["fit"].append(time.perf_counter() - began)
         began = time.perf_counter()
-        (claim,) = claims(model, X, y, Stipulated())
+        (claim,) = claims(model, X, y, Given())
         found = gap(claim.objective, claim.theta)
         seconds["gap"].append(time.perf_counter() - began)
         began = time.perf_counter()
@@ -64,7 +64,7 @@ def measured(loss: str, n: int, d: int, rounds: int) -> dict[str, Any]:
         seconds["certificate"].append(time.perf_counter() - began)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         began = time.perf_counter()
-        checker.check(json.loads(text), X, y)
+        checker.check_gap(json.loads(text), X, y)
         seconds["check"].append(time.perf_counter() - began)
     assert found is not None
     best = candidates(claim.objective, 2e-7)[-1]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hingeproof.svm.checker import BadData, Rejected, read, write
 from hingeproof.svm.exact import rational
-from hingeproof.svm.gap import checker
+from hingeproof.svm.gap import checker, recount, sums
 from hingeproof.svm.gap.engine import gap
 from hingeproof.svm.gap.objective import PARAMETERS, objective
 
@@ -55,10 +55,10 @@ def made(loss: str, bias: str, exact: bool, weighted: bool, n: int = 30) -> tupl
 def test_what_is_made_is_accepted(loss: str, bias: str, exact: bool, weighted: bool) -> None:
     certificate, X, labels, weights = made(loss, bias, exact, weighted)
     jsonschema.validate(certificate, SCHEMA)
-    said = checker.check(certificate, X, labels, weights)
+    said = checker.check_gap(certificate, X, labels, weights)
     assert said.startswith("exactly" if exact else "at most")
     assert f"loss {loss}" in said.splitlines()[1]
-    assert checker.check(certificate, X.tolist(), None if labels is None else labels.tolist(), weights) == said
+    assert checker.check_gap(certificate, X.tolist(), None if labels is None else labels.tolist(), weights) == said
 
 
 def nudged(value: Any) -> list[Any]:
@@ -109,7 +109,7 @@ def test_every_field_matters(loss: str, bias: str, exact: bool, weighted: bool) 
             if same(value, other):
                 continue
             try:
-                checker.check(put(certificate, path, other), X, labels, weights)
+                checker.check_gap(put(certificate, path, other), X, labels, weights)
             except (Rejected, BadData):
                 continue
             accepted.append((path, other))
@@ -120,12 +120,12 @@ def test_fields_more_or_less_are_rejected() -> None:
     certificate, X, labels, _ = made("hinge", "free", False, False)
     for name in certificate:
         with pytest.raises(Rejected):
-            checker.check({k: v for k, v in certificate.items() if k != name}, X, labels)
+            checker.check_gap({k: v for k, v in certificate.items() if k != name}, X, labels)
     with pytest.raises(Rejected, match="unknown fields: more"):
-        checker.check({**certificate, "more": 1}, X, labels)
+        checker.check_gap({**certificate, "more": 1}, X, labels)
     for nothing in (None, [], "x", 1, {}):
         with pytest.raises(Rejected):
-            checker.check(nothing, X, labels)
+            checker.check_gap(nothing, X, labels)
 
 
 @pytest.mark.parametrize("loss", list(PARAMETERS))
@@ -140,29 +140,29 @@ def test_other_data_are_rejected(loss: str) -> None:
         others += [(X, swapped if not np.array_equal(swapped, labels) else -labels), (X, -labels)]
     for rows, answers in others:
         with pytest.raises((Rejected, BadData)):
-            checker.check(certificate, rows, answers)
+            checker.check_gap(certificate, rows, answers)
 
 
 def test_weights_belong_to_the_certificate() -> None:
     certificate, X, labels, weights = made("hinge", "free", False, True)
     with pytest.raises(BadData, match="give their weights"):
-        checker.check(certificate, X, labels)
+        checker.check_gap(certificate, X, labels)
     with pytest.raises(Rejected, match="weights_sha256"):
-        checker.check(certificate, X, labels, weights * 2)
+        checker.check_gap(certificate, X, labels, weights * 2)
     plain, X, labels, _ = made("hinge", "free", False, False)
     with pytest.raises(Rejected, match="knows of no weights"):
-        checker.check(plain, X, labels, np.ones(len(X)))
+        checker.check_gap(plain, X, labels, np.ones(len(X)))
 
 
 def test_a_bound_without_multipliers_is_0() -> None:
     certificate, X, labels, _ = made("hinge", "free", False, False)
     weaker = {**certificate, "dual": None, "lower": "0/1"}
-    assert checker.check(weaker, X, labels).startswith("at most an unbounded part")
+    assert checker.check_gap(weaker, X, labels).startswith("at most an unbounded part")
     with pytest.raises(Rejected):
-        checker.check({**certificate, "dual": None}, X, labels)
+        checker.check_gap({**certificate, "dual": None}, X, labels)
     certificate, X, labels, _ = made("one_class", "free", False, False)
     with pytest.raises(Rejected):
-        checker.check({**certificate, "dual": None, "lower": "0/1"}, X, labels)
+        checker.check_gap({**certificate, "dual": None, "lower": "0/1"}, X, labels)
 
 
 def test_the_proof_of_another_problem_is_no_proof() -> None:
@@ -173,7 +173,7 @@ def test_the_proof_of_another_problem_is_no_proof() -> None:
     one, two = (json.loads(json.dumps(gap(objective(X, y, C=C), theta).certificate)) for C in (1, 2))
     forged = {**two, "optimum": one["optimum"], "lower": one["lower"]}
     with pytest.raises(Rejected, match="optimum of this problem"):
-        checker.check(forged, X, y)
+        checker.check_gap(forged, X, y)
 
 
 def test_multipliers_that_do_not_balance_are_rejected() -> None:
@@ -181,21 +181,21 @@ def test_multipliers_that_do_not_balance_are_rejected() -> None:
     certificate, X, labels, _ = made("hinge", "free", False, False)
     b = read(certificate["dual"]["b"], "b")
     with pytest.raises(Rejected, match="do not balance"):
-        checker.check(put(certificate, ("dual", "b"), write(b + Fraction(1, 10**9))), X, labels)
+        checker.check_gap(put(certificate, ("dual", "b"), write(b + Fraction(1, 10**9))), X, labels)
 
 
 def test_expect() -> None:
     certificate, X, labels, weights = made("hinge", "free", False, False)
     good = {"loss": "hinge", "C": "1.0", "bias": "free", "n": 30, "d": 3, "kind": "gap"}
-    assert checker.check(certificate, X, labels, expect=good)
+    assert checker.check_gap(certificate, X, labels, expect=good)
     for name, other in (("loss", "squared_hinge"), ("C", "2"), ("bias", "none"), ("n", 31), ("epsilon", "0.1")):
         with pytest.raises(Rejected, match=f"{name}={other} is expected"):
-            checker.check(certificate, X, labels, expect={name: other})
+            checker.check_gap(certificate, X, labels, expect={name: other})
     with pytest.raises(BadData, match="give a decimal"):
-        checker.check(certificate, X, labels, expect={"C": "much"})
+        checker.check_gap(certificate, X, labels, expect={"C": "much"})
     certificate, X, labels, weights = made("hinge", "free", False, True)
     with pytest.raises(Rejected, match="weights=none is expected"):
-        checker.check(certificate, X, labels, weights, expect={"C": 1})
+        checker.check_gap(certificate, X, labels, weights, expect={"C": 1})
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -211,7 +211,7 @@ def test_a_random_point_and_width_prove_nothing_false(seed: int, loss: str) -> N
     b = np.vectorize(lambda v: write(Fraction(float(v))), otypes=[object])(rng.standard_normal(shape[:-1])).tolist()
     dual = {"w": w, "b": b, "width": write(Fraction(float(rng.random() + 1e-9)))}
     with pytest.raises(Rejected):
-        checker.check({**certificate, "dual": dual, "lower": write(best)}, X, labels)
+        checker.check_gap({**certificate, "dual": dual, "lower": write(best)}, X, labels)
 
 
 def test_no_code_is_shared_with_the_engine() -> None:
@@ -226,6 +226,25 @@ def test_no_code_is_shared_with_the_engine() -> None:
             "__future__", "collections", "collections.abc", "dataclasses", "fractions", "hashlib", "math", "numpy",
             "typing",
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "bias", "exact", "weighted"), [case for case in CASES if not case[2]])
+def test_signs_that_floats_decide_are_those_of_fractions(
+    loss: str, bias: str, exact: bool, weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With error bounds so wide that every sign is in doubt, engine and checker say the same."""
+    usual, X, labels, weights = made(loss, bias, exact, weighted)
+    monkeypatch.setattr(sums, "U", 2.0**10)
+    monkeypatch.setattr(recount, "EPS", 2.0**10)
+    slow, *_ = made(loss, bias, exact, weighted)
+    assert slow == usual
+    assert checker.check_gap(usual, X, labels, weights)
+
+
+def test_integers_that_float64_rounds_are_refused() -> None:
+    certificate, X, labels, _ = made("hinge", "free", False, False)
+    with pytest.raises(BadData, match="integers from 2"):
+        checker.check_gap(certificate, np.full(X.shape, 2**53, np.int64), labels)
 
 
 def test_a_certificate_is_small() -> None:

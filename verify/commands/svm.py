@@ -139,7 +139,7 @@ def _gap_checked(proof: object, data: str, label: str | None, weights: str | Non
     from hingeproof.svm.gap import checker, reading
 
     rows, labels = checker.load(data, label, unlabelled=unlabelled)
-    return checker.check(proof, rows, labels, reading.weights(weights))
+    return checker.check_gap(proof, rows, labels, reading.weights(weights))
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""Exact SVM optima: CVXPY finds them, exact arithmetic proves them. `solve` and `check`; the checker needs no NumPy."""
+"""Exact SVM optima: CVXPY finds them, exact arithmetic proves them. `solve` and `check`; the checker needs no NumPy.
+
+Gaps of trained models: `check_model` and `assert_optimal`; `check_gap` checks their certificates.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hingeproof.svm.checker import check as check
+    from hingeproof.svm.gap.checker import check_gap as check_gap
     from hingeproof.svm.gap.models import assert_optimal as assert_optimal
     from hingeproof.svm.gap.models import check_model as check_model
     from hingeproof.svm.result import Result as Result
@@ -17,10 +21,11 @@ PUBLIC = {
     "Result": "hingeproof.svm.result",
     "assert_optimal": "hingeproof.svm.gap.models",
     "check": "hingeproof.svm.checker",
+    "check_gap": "hingeproof.svm.gap.checker",
     "check_model": "hingeproof.svm.gap.models",
     "solve": "hingeproof.svm.solver.search",
 }
-__all__ = ["Result", "assert_optimal", "check", "check_model", "solve"]
+__all__ = ["Result", "assert_optimal", "check", "check_gap", "check_model", "solve"]
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,7 @@ FIELDS = {
 SAME = ("loss", "bias", "parameters", "n", "d", "data_sha256", "label_map")  # in the certificate of the optimum
 
 
-def check(
+def check_gap(
     certificate: Any, X: Any, labels: Any, weights: Any = None, *, expect: Mapping[str, Any] | None = None
 ) -> str:
     """Return what is proved, in a line, and of which problem, in the next.

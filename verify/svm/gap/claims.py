@@ -19,7 +19,7 @@ from hingeproof.svm.problem import decimal
 
 
 @dataclass(frozen=True)
-class Stipulated:
+class Given:
     """What the caller said beside the model."""
 
     sample_weight: Any = None
@@ -32,7 +32,7 @@ class Stipulated:
     margin: Any = None
     nu: Any = None
 
-    def given(self) -> list[str]:
+    def names(self) -> list[str]:
         """The names of what was said, weights aside."""
         return [name for name, value in vars(self).items() if value is not None and name != "sample_weight"]
 
@@ -47,26 +47,27 @@ class Claim:
     theta: Theta
 
 
-def claims(model: Any, X: Any, y: Any, told: Stipulated) -> list[Claim]:
+def claims(model: Any, X: Any, y: Any, given: Given) -> list[Claim]:
     """The problems that a model claims to solve. Raises: UsageError with the reason why it cannot be said."""
+    X = X if hasattr(X, "shape") else np.asarray(X)
     if isinstance(model, tuple):
-        return [_plain(model, X, y, told)]
+        return [_plain(model, X, y, given)]
     names = [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(model).__mro__]
     if ("torch", "Linear") in names:
         bias = None if model.bias is None else _tensor(model.bias)
-        return [_plain((_tensor(model.weight), bias), X, y, told)]
+        return [_plain((_tensor(model.weight), bias), X, y, given)]
     if ("sklearn", "Pipeline") in names:
         before = model[:-1]
-        return claims(model[-1], before.transform(X) if len(before.steps) else X, y, told)
+        return claims(model[-1], before.transform(X) if len(before.steps) else X, y, given)
     for package, name in names:
         if package == "sklearn" and name in REFUSED:
             raise UsageError(f"{name}: {REFUSED[name]}")
         if package == "sklearn" and name in READERS:
-            if told.given():
-                raise UsageError(f"{name} says itself what it minimises: leave out {', '.join(told.given())}")
+            if given.names():
+                raise UsageError(f"{name} says itself what it minimises: leave out {', '.join(given.names())}")
             if not hasattr(model, "intercept_"):
                 raise UsageError(f"{name} is not fitted: call fit first")
-            return list(READERS[name](model, X, y, told.sample_weight))
+            return list(READERS[name](model, X, y, given.sample_weight))
     raise UsageError(
         f"{type(model).__name__}: what it minimises is not known here; give (w, b), and loss, bias and C"
         f" (known: {', '.join(READERS)}, torch.nn.Linear, a Pipeline that ends in one of them)"
@@ -87,23 +88,23 @@ REFUSED = {
 # -- plain weights -----------------------------------------------------------------------------------------------------
 
 
-def _plain(pair: tuple[Any, ...], X: Any, y: Any, told: Stipulated) -> Claim:
+def _plain(pair: tuple[Any, ...], X: Any, y: Any, given: Given) -> Claim:
     if len(pair) != 2:
         raise UsageError(f"a model of {len(pair)} parts: give (w, b)")
     theta = point(*pair)
-    loss = told.loss or "hinge"
-    if (told.C is None) == (told.weight_decay is None) and loss != "one_class":
+    loss = given.loss or "hinge"
+    if (given.C is None) == (given.weight_decay is None) and loss != "one_class":
         raise UsageError(
             "give one of C (the weight of the sum) and weight_decay (of the optimiser that minimised the mean)"
         )
-    scale, C = "", told.C
-    if told.weight_decay is not None:
-        C = 1 / (decimal("weight_decay", told.weight_decay) * len(y))
-        scale = f"mean loss + ½·{told.weight_decay}·(‖w‖² + b²), divided by weight_decay: C = 1/(weight_decay·n) = {C}"
-    default = "none" if pair[1] is None else "regularised" if told.weight_decay is not None else "free"
+    scale, C = "", given.C
+    if given.weight_decay is not None:
+        C = 1 / (decimal("weight_decay", given.weight_decay) * int(X.shape[0]))
+        scale = f"mean loss + ½·{given.weight_decay}·(‖w‖² + b²), divided by weight_decay: C = 1/(weight_decay·n) = {C}"
+    default = "none" if pair[1] is None else "regularised" if given.weight_decay is not None else "free"
     made = objective(
-        X, y, loss=loss, bias=told.bias or default, weights=told.sample_weight, C=C, epsilon=told.epsilon,
-        gamma=told.gamma, margin=told.margin, nu=told.nu,
+        X, y, loss=loss, bias=given.bias or default, weights=given.sample_weight, C=C, epsilon=given.epsilon,
+        gamma=given.gamma, margin=given.margin, nu=given.nu,
     )  # fmt: skip
     return Claim("", scale, made, fitting(theta, made))
 

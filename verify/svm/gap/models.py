@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hingeproof.svm.gap.claims import Stipulated, claims
+from hingeproof.svm.gap.claims import Given, claims
 from hingeproof.svm.gap.engine import gap
 from hingeproof.svm.gap.objective import Objective
 from hingeproof.svm.gap.report import Gap
@@ -62,9 +62,9 @@ def check_model(
     Shapes: X (n, d) dense or SciPy sparse, y (n,).
     Raises: UsageError where it cannot be said what the model minimises, and why.
     """
-    told = Stipulated(sample_weight, C, weight_decay, loss, bias, epsilon, gamma, margin, nu)
+    said = Given(sample_weight, C, weight_decay, loss, bias, epsilon, gamma, margin, nu)
     found = {}
-    for claim in claims(model, X, y, told):
+    for claim in claims(model, X, y, said):
         text = formula(claim.objective) + (f"; {claim.scale}" if claim.scale else "")
         found[claim.name] = gap(claim.objective, claim.theta, formula=text, exact=exact)
     return ModelCheck(found)

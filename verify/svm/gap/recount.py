@@ -99,6 +99,8 @@ class Stated:
         for start in range(0, len(self.X), ROWS):
             at = slice(start, start + ROWS)
             rows = np.array(self.X[at], dtype=np.float64)
+            if self.X.dtype.kind in "iu" and (np.abs(rows) >= 2.0**53).any():
+                raise BadData(f"rows {start} and on: integers from 2^53, which float64 may round")
             if not (np.abs(rows) <= 2.0**500).all():
                 i, j = (int(v[0]) for v in np.nonzero(~(np.abs(rows) <= 2.0**500)))
                 raise BadData(f"row {start + i}, column {j}: {rows[i, j]} is not a number up to 2^500")
