@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from scipy import sparse
 from hingeproof import svm
 from hingeproof.errors import UsageError
 from hingeproof.svm.exact import rational
-from hingeproof.svm.gap import ends
+from hingeproof.svm.gap import checker, ends
 from hingeproof.svm.gap.engine import gap, lower_bound
 from hingeproof.svm.gap.objective import PARAMETERS, Objective, Theta, objective
 from hingeproof.svm.gap.reading import data
@@ -97,6 +98,17 @@ def problems(draw: st.DrawFn) -> tuple[Objective, Theta]:
 def test_the_upper_end_is_the_definition(problem: tuple[Objective, Theta]) -> None:
     o, theta = problem
     assert fraction(ends.primal(o, theta)) == defined(o, theta)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_sign_that_floats_get_wrong(order: tuple[int, ...]) -> None:
+    """2·(2^53 + 1 − 2^53) is 2, and 0 where it is rounded from the left: a margin of −1 that floats may take for 1."""
+    X = np.array([[2.0**53, 1.0, -(2.0**53)], [0.0, 0.0, 0.0]])[:, order]
+    o = objective(X, np.array([1, -1]))
+    theta = [[rational(2.0)] * 3 + [rational(0.0)]]
+    found = gap(o, theta)
+    assert fraction(found.upper) == defined(o, theta) == 7  # ½·12 + 1
+    assert checker.check_gap(found.certificate, X, np.array([1, -1]))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

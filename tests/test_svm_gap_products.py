@@ -51,9 +51,9 @@ def test_sums_leave_int64_before_they_overflow(monkeypatch: Any) -> None:
 
 
 def test_a_full_block_of_the_largest_slices_is_exact() -> None:
-    """4,096 products of slices of which all bits are set: one bit more, and a sum would pass 2^53."""
-    full = np.full((4_096, 2), 1 - 2.0**-53)
-    assert added(full, full, tops(np.array([1.0, 1.0])), 1) == exactly(full, full)
+    """4,096 products of slices nearly as large as their bits allow: two bits more, and sums would pass 2^53."""
+    full = (2.0**21 - np.random.default_rng(0).integers(1, 1_000, (4_096, 2))) / 2.0**21
+    assert added(full, full[:, ::-1].copy(), tops(full.max(axis=0)), 1) == exactly(full, full[:, ::-1])
 
 
 @settings(max_examples=100, deadline=None)
