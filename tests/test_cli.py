@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hingeproof import __version__
 from hingeproof.commands import main as cli
 from hingeproof.contracts import IMPLEMENTATIONS
 from hingeproof.errors import UsageError
+from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.plan.option import split
 from hingeproof.plan.options import VerifyOptions, configured, options
 from hingeproof.plan.plan import plan
@@ -97,7 +99,8 @@ def test_every_law_is_explained(law: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     hide(monkeypatch, "jax")
-    monkeypatch.setattr("hingeproof.commands.doctor.QUESTIONS", {"numpy": "print('cpu')", "jax": "", "torch": "1 / 0"})
+    for name, question in {"numpy": "print('cpu')", "jax": "", "torch": "1 / 0"}.items():
+        monkeypatch.setitem(FRAMEWORKS, name, replace(FRAMEWORKS[name], question=question))
     assert cli.run(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "✓ numpy" in out

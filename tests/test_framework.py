@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hingeproof.bench.timing.session import read_rows
+from hingeproof.runs.kinds import BENCH, VERIFY
 from hingeproof.runs.reader import read
 from hingeproof.runs.records import Record
 
@@ -52,7 +52,7 @@ def hingeproof(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def verified(folder: Path) -> list[Record]:
     done = hingeproof(folder, "verify", "listed.*", "--profile", "quick", "--jobs", "1", "--quiet", "--out", "verified")
     assert done.returncode == 1, done.stderr
-    return list(read(folder / "verified").records)
+    return list(read(folder / "verified", VERIFY).records)
 
 
 def test_a_right_loss_passes(verified: list[Record]) -> None:
@@ -105,7 +105,7 @@ def test_it_is_timed(folder: Path) -> None:
     words = ("bench", "run", "listed.*", "--size", "500", "--blocks", "3", "--phase", "forward,backward,both")
     done = hingeproof(folder, *words, "--out", "timed")
     assert done.returncode == 4, done.stderr  # one is wrong
-    rows = read_rows(folder / "timed")
+    rows = read(folder / "timed", BENCH).records
     assert {(r.fields.implementation, r.fields.phase, r.status) for r in rows} == {
         ("listed.hinge", "forward", "measured"),
         ("listed.hinge", "backward", "measured"),
@@ -125,7 +125,7 @@ def test_it_is_timed(folder: Path) -> None:
 
 SIDE = """
 import msgspec
-from hingeproof.bench.gate.processes import Place, Process, Shared, answer, loading
+from hingeproof.bench.gate.processes import Place, Process, SharedArrays, answer, loading
 from hingeproof.bench.timing.case import cases
 from hingeproof.bench.timing.data import make
 from hingeproof.bench.timing.measure import spec_of
@@ -134,7 +134,7 @@ from hingeproof.frameworks.process import worker_environment
 from hingeproof.runs.timings import BenchPlan
 
 (case,) = cases(BenchPlan(patterns=("listed.hinge",), phases=("both",), sizes=("20",)))
-with Shared() as shared, Process(Place(environment=worker_environment())) as process:
+with SharedArrays() as shared, Process(Place(environment=worker_environment())) as process:
     arrays = shared.put(make("hinge", "float64", 20, 1, 0.5))
     process.do("load", **loading(spec_of(IMPLEMENTATIONS[case.implementation], case), arrays))
     assert process.do("block", loops=3)["seconds"] > 0

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hingeproof.commands import deviations as command
 from hingeproof.commands import main as cli
 from hingeproof.ledger.deviations import as_toml, decoded, named, read, shipped
 from hingeproof.ledger.migration import Shown, ToldKind, as_told_before, by_text, decided, rewrite
@@ -57,7 +56,7 @@ def test_the_older_ledger_becomes_the_shipped_one(
     old = [older(one, shown.observed or one.observed) for one, shown in zip(shipped(), seen, strict=True)]
     (folder / "old.toml").write_text(new[: new.index("[[")] + "\n".join(map(as_toml, old)), encoding="utf-8")
     assert any(a.kind != b.kind for a, b in zip(old, shipped(), strict=True))
-    monkeypatch.setattr(command, "witnesses", lambda entries, users: seen)
+    monkeypatch.setattr("hingeproof.run.witnesses.witnesses", lambda entries, users: seen)
     for _ in range(2):  # a second time changes nothing
         assert cli.run(["deviations", "migrate", "--ledger", "old.toml"]) == 0
         assert (folder / "old.toml").read_text(encoding="utf-8") == new

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flint import fmpq
 
-from hingeproof.properties.batch import ZERO, Batch, show
+from hingeproof.properties.batch import ZERO, show
 from hingeproof.properties.case import Case, Moved
 from hingeproof.properties.failure_kinds import kind_of
 from hingeproof.properties.judgement import Failure, Judgement
@@ -198,8 +198,3 @@ def lipschitz(case: Case) -> Judgement:
             expected = f"within {show(allowed)} of {show(before)}, the value before the step"
             out.fail(Failure(move.batch, expected, show(after), "number", sample=i))
     return out
-
-
-def plain_batch(batch: Batch) -> Batch:
-    """The batch without weights."""
-    return batch.change(weight=None, class_weight=None)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from hingeproof.svm.result import Result
 
 app = typer.Typer(
-    help="Exact SVM optima: solve, and check what was proved.", no_args_is_help=True, rich_markup_mode=None
+    help="Exact SVM optima, and gaps of trained models: solve, gap, and check what was proved.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Label = Annotated[
@@ -30,6 +32,7 @@ Label = Annotated[
 Weight = Annotated[
     str | None, typer.Option("--sample-weight", metavar="COLUMN", help="Column of factors of C, one a row; no feature.")
 ]
+Weights = Annotated[str | None, typer.Option(metavar="FILE.npy", help="Weights of the samples, factors of C (gap).")]
 Strict = Annotated[bool, typer.Option("--strict", help="An interval is an exit code of its own (3).")]
 
 
@@ -157,9 +160,10 @@ def check(
         str | None,
         typer.Option(metavar="NAME=VALUE,…", help="Refuse another problem: loss=hinge,C=1,bias=free,n=150 …"),
     ] = None,
+    weights: Weights = None,
     strict: Strict = False,
 ) -> None:
-    """Check a certificate against its data: exact integers, no solver, no NumPy."""
+    """Check a certificate against its data: exact integers, no solver (and no NumPy, but for a gap)."""
     from hingeproof.svm import checker
 
     if Path(data).suffix.lower() not in (".csv", ".npy", ".npz", *checker.SPARSE):
@@ -177,6 +181,9 @@ def check(
     try:
         proof = checker.parse(text)
         unlabelled = isinstance(proof, dict) and proof.get("loss") == "one_class"
+        if isinstance(proof, dict) and proof.get("kind") == "gap":
+            print(_gap_checked(proof, data, label, weights, wanted, unlabelled=unlabelled))
+            raise typer.Exit(GOOD)
         found = checker.load(data, label, unlabelled=unlabelled, weight=sample_weight)
         said = checker.check(proof, found.rows, found.labels, expect=wanted, sample_weight=found.weights)
     except (checker.Rejected, ValueError, RecursionError) as error:
@@ -197,6 +204,68 @@ def _expected(text: str) -> dict[str, str]:
             raise UsageError(f"--expect {text!r}: write each NAME=VALUE once, as in loss=hinge,C=1,bias=free")
         out[name] = value
     return out
+
+
+def _gap_checked(
+    proof: object, data: str, label: str | None, weights: str | None, wanted: dict[str, str] | None, *, unlabelled: bool
+) -> str:
+    from hingeproof.svm.gap import checker, reading
+
+    if Path(data).suffix.lower() not in (".csv", ".npy", ".npz"):
+        raise UsageError(f"{data}: a gap is checked on .csv, .npy and .npz: hingeproof svm export {data} data.csv")
+    rows, labels = checker.load(data, label, unlabelled=unlabelled)
+    return checker.check_gap(proof, rows, labels, reading.weights(weights), expect=wanted)
+
+
+@app.command()
+def gap(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=".json or .npz with w and b.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Any data that solve reads; .npy and .parquet by blocks.")
+    ],
+    label: Label = None,
+    C: Annotated[str | None, typer.Option("--C", metavar="DECIMAL", help="Weight of the loss [1].")] = None,
+    bias: Annotated[str, typer.Option(metavar="KIND", help="free, regularised or none.")] = "free",
+    loss: Annotated[str, typer.Option(metavar="NAME", help="As of solve.")] = "hinge",
+    epsilon: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of epsilon_insensitive [0.1].")] = None,
+    gamma: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of smooth_hinge [1].")] = None,
+    nu: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of one_class [0.5].")] = None,
+    margin: Annotated[str | None, typer.Option(metavar="DECIMAL", help="The margin Δ [1].")] = None,
+    weights: Weights = None,
+    rel: Annotated[
+        float | None, typer.Option(metavar="REL", help="Exit 1 unless the proved gap is at most this.")
+    ] = None,
+    certificate: Annotated[str | None, typer.Option(metavar="FILE", help="Write the certificate (JSON).")] = None,
+    json: Json = False,
+) -> None:
+    """Prove how far a trained linear model is from its optimum."""
+    from hingeproof.svm.exact import rounded
+    from hingeproof.svm.gap import reading
+    from hingeproof.svm.gap.claims import fitting
+    from hingeproof.svm.gap.engine import gap as bound
+    from hingeproof.svm.gap.models import formula
+    from hingeproof.svm.gap.objective import objective
+
+    if certificate is not None and not Path(certificate).resolve().parent.is_dir():
+        raise UsageError(f"{certificate}: there is no such directory: nothing was proved")
+    theta = reading.model(model)
+    X, y = reading.data(data, label, loss=loss)
+    o = objective(
+        X, y, loss=loss, bias=bias, weights=reading.weights(weights), C=C, epsilon=epsilon, gamma=gamma, nu=nu,
+        margin=margin,
+    )  # fmt: skip
+    with _progress() as say:
+        say("proving a lower bound")
+        found = bound(o, fitting(theta, o), formula=formula(o))
+    if certificate is not None:
+        _write(certificate, json_module.dumps(found.certificate, indent=1, ensure_ascii=False) + "\n")
+    if json:
+        share = None if found.share is None else found.relative
+        facts = {"relative": share, "upper": rounded(found.upper), "lower": rounded(found.lower), "exact": found.exact}
+        print(json_module.dumps({**facts, "minimises": found.formula, "seconds": found.seconds}, ensure_ascii=False))
+    else:
+        print(f"{found}\nminimises {found.formula}" + (f"\ncertificate: {certificate}" if certificate else ""))
+    raise typer.Exit(FINDING if rel is not None and not found.relative <= rel else GOOD)
 
 
 @app.command()

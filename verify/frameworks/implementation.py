@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from hingeproof.frameworks.registry import FRAMEWORKS
 from hingeproof.properties.contract import Contract
 from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.losses import LOSSES
@@ -93,6 +92,9 @@ class Implementation:
     @property
     def differentiable(self) -> bool:
         """Can gradients be had: by the framework, or by a gradient function given with a NumPy callable?"""
+        # imported here: the registry imports other packages' modules, which may import this one
+        from hingeproof.frameworks.registry import FRAMEWORKS
+
         return FRAMEWORKS[self.framework].autograd or self.gradient is not None
 
 

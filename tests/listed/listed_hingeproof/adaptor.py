@@ -5,7 +5,7 @@ import numpy as np
 
 from hingeproof.frameworks.binding import SubjectBase, bind
 from hingeproof.frameworks.numpy.adaptor import cross_entropy as cross_entropy
-from hingeproof.properties.case import LABEL_DTYPES, Output
+from hingeproof.properties.call import LABEL_DTYPES, Output
 
 
 def flushes(mode, dtype):
