@@ -97,7 +97,8 @@ def described_as(
     best, samples = fits[0]
     names = {v: k for k, v in LABELS.get(best.family.margins.targets, {}).items()}
     # it may be mistaken for a loss of the same form alone
-    others = [d for name, (_, d) in misses.items() if LOSSES[name].margins.form == best.family.margins.form]
+    form = best.family.margins.form
+    others = [d for name, (_, d) in misses.items() if name != best.loss and LOSSES[name].margins.form == form]
     remarks = []
     if box.claimed and box.claimed != best.loss:
         remarks.append(f"this is {best.family.title}, not {LOSSES[box.claimed].title}")
