@@ -230,6 +230,16 @@ class Phi:
         d, (c0, c1, c2) = self._local(z)
         return abs(c0) + d * (abs(c1) + d * abs(c2))
 
+    def greatest_magnitude(self, a: fmpq, b: fmpq) -> fmpq:
+        """The largest magnitude over [a, b]."""
+        ends = [self.magnitude(a), self.magnitude(b)]
+        for i, cut in enumerate(self.breaks):  # grows with the distance from the anchor: largest at an end of a piece
+            if a < cut <= b:
+                for anchor, (c0, c1, c2) in self.around[i : i + 2]:
+                    d = abs(cut - anchor)
+                    ends.append(abs(c0) + d * (abs(c1) + d * abs(c2)))
+        return max(ends)
+
     def peak(self, z: fmpq) -> fmpq:
         """The largest intermediate result: the square before its coefficient."""
         d, (_, _, c2) = self._local(z)

@@ -1,0 +1,70 @@
+"""A batch, cut into blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from flint import fmpq
+
+from hingeproof.judge.screen.block import ONE, Block
+from hingeproof.judge.screen.margins import margins
+from hingeproof.judge.screen.wide import EXACT, Array
+from hingeproof.properties.case import Batch, rationals
+
+Reduction = Literal["none", "sum", "mean"]
+PRODUCTS = {"none": 0, "sum": 0, "mean": 2}  # roundings of what the gradient is multiplied by
+_COORDINATES = 1 << 14  # what fits a core's cache; 2¹⁶ was two to three times slower
+
+
+def blocks(batch: Batch, reduction: Reduction = "none") -> Iterator[tuple[Array, Block | None]]:
+    """The batch in pieces that share φ: where its samples are, and they as a block; None: for the oracle alone."""
+    factors = _factors(batch)
+    size = max(1, _COORDINATES // batch.width)
+    for label, indices in _by_label(batch):
+        phi = batch.loss.shape(label, batch.params)
+        for start in range(0, len(indices), size):
+            where = indices[start : start + size]
+            part = batch.take(where)
+            made = margins(part)
+            if made is None:
+                yield where, None
+                continue
+            yield (
+                where,
+                Block(
+                    loss=batch.loss,
+                    phi=phi,
+                    arithmetic=batch.arithmetic,
+                    margins=made,
+                    base=_base(batch),
+                    factors=factors,
+                    of=np.zeros(len(where), np.intp) if len(factors) == 1 else np.asarray(part.targets, np.intp),
+                    weight=None if part.weight is None else part.weight.astype(EXACT),
+                    multiplier=multiplier(batch, reduction) or part.cotangent.astype(EXACT),
+                    products=PRODUCTS[reduction],
+                ),
+            )
+
+
+def _by_label(batch: Batch) -> list[tuple[int | None, Array]]:
+    everywhere = np.arange(batch.size)
+    if not batch.loss.labels_decide:
+        return [(None, everywhere)]
+    labels = np.asarray(batch.targets).astype(np.int64)
+    return [(int(y), everywhere[labels == y]) for y in np.unique(labels)]
+
+
+def _base(batch: Batch) -> fmpq:
+    return batch.multiple / batch.width if batch.loss.per_class else batch.multiple
+
+
+def _factors(batch: Batch) -> tuple[fmpq, ...]:
+    weights = [ONE] if batch.class_weight is None else rationals(batch.class_weight)
+    return tuple(_base(batch) * w for w in weights)
+
+
+def multiplier(batch: Batch, reduction: Reduction) -> fmpq | None:
+    """What every sample's gradient is multiplied by under a reduction; None: by its own upstream gradient."""
+    return {"none": None, "sum": ONE, "mean": fmpq(1, max(batch.size, 1))}[reduction]

@@ -1,0 +1,108 @@
+"""Which sub-gradient was taken at each kink, counted over arrays as the law `kink_selection` counts it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from hingeproof.judge.screen.block import Block
+from hingeproof.judge.screen.gradient import multiple
+from hingeproof.judge.screen.wide import Array, exactly, number, wide
+from hingeproof.reference_impls.formats import to_float
+
+
+def selected(block: Block, got: tuple[Array, ...], judged: Array) -> Counter[str]:
+    """The weights w of the steep side, at each kink whose margin is exact and alone moves a coordinate."""
+    m, dtype = block.margins, wide(block.arithmetic.format)
+    out: Counter[str] = Counter()
+    if dtype is None or not block.phi.kinks:
+        return out
+    z = m.x if m.y is None else m.x - m.y
+    for kink in block.phi.kinks:
+        low, high = block.phi.slopes(kink)
+        steep = low if abs(low) >= abs(high) else high
+        on = z == to_float(kink)
+        if m.present is not None:
+            on &= m.present
+        rows = np.flatnonzero(judged & (on.any(axis=tuple(range(1, on.ndim))) if on.ndim > 1 else on))
+        if not len(rows) or not exactly(kink):
+            continue
+        part = block.take(rows)
+        keep = part.margins.strict() & (multiple(part, dtype) != 0)
+        part, rows = part.take(keep), rows[keep]
+        full, known = _full(part, number(steep, dtype), dtype)
+        for g, sign, here in _alone(part, tuple(x[rows] for x in got), on[rows]):
+            shape = (-1, *[1] * (g.ndim - 1))
+            _count(
+                out,
+                g.astype(dtype)[here],
+                *(np.broadcast_to(x.reshape(shape), g.shape)[here] for x in (full, known)),
+                sign[here],
+            )
+    return out
+
+
+def _count(out: Counter[str], g: Array, full: Array, known: Array, sign: Array) -> None:
+    g = g * sign
+    seen = np.isfinite(g) & (full != 0)
+    zero, whole, half = seen & (g == 0), seen & known & (g == full), seen & known & (2 * g == full)
+    for name, mask in (("0", zero), ("1", whole), ("1/2", half), ("other", seen & ~(zero | whole | half))):
+        if mask.any():
+            out[name] += int(mask.sum())
+
+
+def _full(block: Block, steep: Any, dtype: Any) -> tuple[Array, Array]:
+    """The gradient of the steep side, and where it is exact: an inexact one is no number that can be answered."""
+    factors = np.array([number(f, dtype) for f in block.factors])[block.of]
+    full, known = factors * steep, np.array([exactly(f) for f in block.factors])[block.of]
+    upstream = block.multiplier
+    parts = [upstream if isinstance(upstream, np.ndarray) else np.full(len(block), to_float(upstream))]
+    known = known & (True if isinstance(upstream, np.ndarray) else exactly(upstream))
+    if block.weight is not None:
+        parts.append(block.weight)
+    for part in parts:
+        full, exact = _product(full, part.astype(dtype))
+        known = known & exact
+    return full, known
+
+
+def _product(a: Array, b: Array) -> tuple[Array, Array]:
+    """a b, and where it is exact (Dekker's product, Veltkamp's split)."""
+    split = a.dtype.type(2) ** ((np.finfo(a.dtype).nmant + 2) // 2) + 1
+
+    def halves(x: Array) -> tuple[Array, Array]:
+        high = split * x - (split * x - x)
+        return high, x - high
+
+    p, (ah, al), (bh, bl) = a * b, halves(a), halves(b)
+    return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl == 0
+
+
+def _alone(block: Block, got: tuple[Array, ...], on: Array) -> list[tuple[Array, Array, Array]]:
+    """Gradients, the signs of their coordinates in the margin, and where a kinked term is the only one to move them."""
+    m, n = block.margins, len(block)
+    if m.layout == "own":
+        sign = np.ones(on.shape) if m.sign is None else m.sign
+        return [(got[0], sign, on)]
+    assert m.centre is not None
+    if len(got) > 1:  # two inputs: the first is looked at first
+        return [(got[0], np.where(m.centre == 0, 1.0, -1.0), on[:, 0])]
+    g = got[0]
+    if m.layout == "star":
+        single = np.broadcast_to(m.terms, (n,)) == 1
+        centre = np.take_along_axis(g, m.centre[:, None], axis=1)[:, 0]
+        first = single & np.isfinite(centre)
+        return [
+            (centre, np.ones(n), first & on.any(axis=1)),
+            (g, np.full(g.shape, -1.0), on & ~first[:, None]),
+        ]
+    assert m.present is not None
+    inside = np.take_along_axis(g, np.maximum(m.centre, 0), axis=1)[:, :, None] + np.zeros(on.shape)
+    row_alone = (m.present.sum(axis=2) == 1)[:, :, None] & np.isfinite(inside)
+    column_alone = (m.present.sum(axis=1) == 1)[:, None, :]
+    return [
+        (inside, np.ones(on.shape), on & row_alone),
+        (g[:, None, :] + np.zeros(on.shape), np.full(on.shape, -1.0), on & column_alone & ~row_alone),
+    ]

@@ -1,0 +1,168 @@
+"""Which values are surely within the oracle's bound, and which surely have none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hingeproof.judge.screen.block import Block, greatest, look, some, summed
+from hingeproof.judge.screen.shape import Seen
+from hingeproof.judge.screen.wide import Array, errors, number, rounded
+from hingeproof.reference_impls.formats import to_float
+from hingeproof.reference_impls.oracle import amplification, value_roundings
+
+_MORE = 1 + 2.0**-10  # far more than the wide dtype's roundings
+
+
+def judge_values(block: Block, got: Array, *, thorough: bool) -> tuple[Array, Array]:
+    """Two masks over the samples: accepted, and without a bound. What is in neither is open."""
+    counts = roundings(block)
+    once = counts <= 1
+    if once.all() or not once.any():
+        return _judged(block, got, counts, thorough)
+    accepted, unbounded = np.zeros(len(block), bool), np.zeros(len(block), bool)
+    for where in (once, ~once):
+        accepted[where], unbounded[where] = _judged(block.take(where), got[where], counts[where], thorough)
+    return accepted, unbounded
+
+
+def roundings(block: Block) -> Array:
+    """The oracle's count for each sample."""
+    terms = np.broadcast_to(block.margins.terms, (len(block),))
+    least, most = int(terms.min()), int(terms.max())
+    table = [value_roundings(block.loss, block.phi if t else None, t) for t in range(least, most + 1)]
+    return np.array(table)[terms - least] + block.scalings + (block.weight is not None)
+
+
+def _judged(block: Block, got: Array, counts: Array, thorough: bool) -> tuple[Array, Array]:
+    strict = bool(counts[0] <= 1)
+    dtype = block.dtype(strict)
+    seen = None if dtype is None else look(block, dtype, thorough)
+    nothing = np.zeros(len(block), bool)
+    if dtype is None or seen is None:
+        return nothing, nothing
+    present = block.margins.present
+    gather = greatest if block.loss.aggregate == "max" else summed
+    low = gather(seen.low, present)
+    high = low if seen.low is seen.high else gather(seen.high, present)
+    accepted: Array
+    if strict:
+        accepted, unbounded = _rounded_once(block, low, high, got, dtype), nothing
+    else:
+        slack = _slack(block, seen, counts, dtype)
+        scaled = [end * _multiple(block, dtype) for end in (low, high)]
+        accepted = _within(block, min_of(*scaled), max_of(*scaled), slack, got)
+        bounded, unbounded = bounds_exist(block, seen, scaled, dtype)
+        accepted &= bounded
+        unbounded |= np.isnan(slack)
+    # past the margin only 0 is right, whatever the bound
+    accepted &= (got == 0) | some((seen.low != 0) | (seen.high != 0), present)
+    return accepted, unbounded
+
+
+def min_of(a: Array, b: Array) -> Array:
+    return a if a is b else np.minimum(a, b)
+
+
+def max_of(a: Array, b: Array) -> Array:
+    return a if a is b else np.maximum(a, b)
+
+
+def _multiple(block: Block, dtype: Any) -> Any:
+    factor = block.factor(dtype)
+    return factor if block.weight is None else factor * block.weight.astype(dtype)
+
+
+def _rounded_once(block: Block, low: Array, high: Array, got: Array, dtype: Any) -> Array:
+    """Where the oracle allows one rounding, both ends are rounded; it is float64 arithmetic that rounds float64."""
+    fmt, factor = block.arithmetic.format, block.factor(dtype)
+    ends = [low * factor] if low is high else [low * factor, high * factor]
+    if fmt.precision == 53 and not block.whole:  # scaled down into the subnormal range it would be rounded twice
+        ends = [np.where((e != 0) & (np.abs(e) < to_float(fmt.tiny)), np.nan, e) for e in ends]
+    ends = [rounded(e, fmt) for e in ends]
+    within: Array = (got == ends[0]) if len(ends) == 1 else (got >= min_of(*ends)) & (got <= max_of(*ends))
+    return within | _flushed(block, ends, got)
+
+
+def _flushed(block: Block, ends: list[Array], got: Array) -> Array | bool:
+    """Under flush a result below the smallest normal may count as 0."""
+    if not block.arithmetic.flush:
+        return False
+    tiny = to_float(block.arithmetic.format.tiny) / _MORE
+    return (got == 0) & np.logical_or.reduce([np.abs(e) < tiny for e in ends])
+
+
+def _slack(block: Block, seen: Seen, counts: Array, dtype: Any) -> Array:
+    """γ_n · magnitude + n · η · amplification, less the share kept for the wide dtype's own roundings."""
+    relative, absolute = errors(block.arithmetic, int(counts.max()), dtype)
+    factor = np.abs(block.factor(dtype))
+    weight = 1 if block.weight is None else np.abs(block.weight.astype(dtype))
+    magnitude = summed(seen.magnitude, block.margins.present) * factor * weight
+    terms = np.broadcast_to(block.margins.terms, (len(block),))
+    amplified = np.where(terms > 0, number(amplification(block.phi), dtype), 1)
+    scale = np.maximum(weight, 1) * np.maximum(factor, 1) * amplified
+    slack: Array = relative[counts] * magnitude + absolute[counts] * scale
+    return slack
+
+
+def _within(block: Block, low: Array, high: Array, slack: Array, got: Array) -> Array:
+    fmt = block.arithmetic.format
+    inside: Array = (got >= low - slack) & (got <= high + slack)
+    if np.isinf(got).any():
+        overflow = to_float(fmt.overflow) if fmt.precision < 53 else number(fmt.overflow, low.dtype.type)
+        inside = np.where(got == np.inf, high + slack >= overflow, inside)
+        inside = np.where(got == -np.inf, low - slack <= -overflow, inside)
+    return inside | _flushed(block, [low, high], got)
+
+
+# -- is there a bound? -------------------------------------------------------------------------------------------------
+
+
+def bounds_exist(block: Block, seen: Seen, ends: list[Array], dtype: Any) -> tuple[Array, Array]:
+    """Where no intermediate result overflows, or none is larger than the result; and where one surely does."""
+    largest = number(block.arithmetic.format.largest, dtype)
+    weight = np.maximum(1, 1 if block.weight is None else np.abs(block.weight.astype(dtype)))
+    scale = np.maximum(np.maximum(1, block.factor(dtype)), _class_weights(block, dtype)) * weight
+    yes, no = np.ones(len(block), bool), np.zeros(len(block), bool)
+    if _roughly(block) * np.max(scale) * _MORE < largest:
+        return yes, no
+    table, m = block.shape(dtype), block.margins
+    assert table is not None
+    z = (m.x if m.y is None else m.x - m.y).astype(dtype)
+    peak, grows = np.zeros(z.shape, dtype), np.ones(z.shape, bool)
+    total = np.zeros(z.shape, dtype)
+    for piece, here, d in table.touched(z, m.error()):
+        size = piece.magnitude(d)
+        total = np.where(here, np.maximum(total, size), total)
+        peak = np.where(here, np.maximum(peak, np.maximum(size, d * d if piece.c2 else d)), peak)
+        grows &= ~here | piece.grows
+    tops = np.maximum(summed(total, m.present), greatest(peak, m.present)) * scale * _MORE
+    yes = tops < largest
+    least = summed(seen.magnitude, m.present) * scale / _MORE
+    if z.ndim == 1 and m.y is None and not block.arithmetic.flush and block.whole:
+        heavy = True if block.weight is None else np.abs(block.weight) >= 1
+        yes |= grows & heavy & ~np.isnan(least)
+    return yes, ~yes & (least >= largest) & (least > np.maximum(*map(np.abs, ends)) * _MORE) & _exceeded(block, dtype)
+
+
+def _roughly(block: Block) -> Any:
+    """No intermediate result of the block is larger, before factors and weights."""
+    m, dtype = block.margins, np.longdouble
+    table = block.shape(dtype)
+    assert table is not None
+    sizes = [np.nanmax(np.abs(p), initial=0) for p in (m.x, m.y) if p is not None]
+    d = dtype(sum(map(dtype, sizes))) + max([dtype(1), *(abs(p.anchor) for p in table.pieces)])
+    terms = dtype(np.max(m.terms, initial=1))
+    return max(max(p.magnitude(d), d * d if p.c2 else d) for p in table.pieces) * terms
+
+
+def _class_weights(block: Block, dtype: Any) -> Any:
+    return np.abs(block.factor(dtype) / number(block.base, dtype))
+
+
+def _exceeded(block: Block, dtype: Any) -> Array | bool:
+    """Is the magnitude surely larger than the result? With e(z) = 0 both are seen; else only a factor below 1 shows."""
+    if block.margins.y is None and not block.arithmetic.flush:
+        return True
+    return np.broadcast_to(np.abs(block.factor(dtype)) * _MORE < 1, (len(block),))
