@@ -94,9 +94,10 @@ class Block:
     # -- facts -----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def scalings(self) -> Array:
+    def scalings(self) -> Array | int:
         """Roundings of the products behind the sum, sample by sample."""
-        return np.array([scaling_roundings(self.loss, self.base, f != self.base) for f in self.factors])[self.of]
+        counts = [scaling_roundings(self.loss, self.base, f != self.base) for f in self.factors]
+        return counts[0] if len(counts) == 1 else np.array(counts)[self.of]
 
     def factor(self, dtype: Any) -> Any:
         """1/K, the class weight and the implementation's own scale: a number, or one for each sample."""
@@ -134,7 +135,7 @@ def some(mask: Array, present: Array | None) -> Array:
     """Is it so for some term?"""
     if present is not None:
         mask = mask & present
-    return mask.any(axis=tuple(range(1, mask.ndim))) if mask.ndim > 1 else mask
+    return np.asarray(mask.any(axis=tuple(range(1, mask.ndim))))  # over no axis at all it stays what it is
 
 
 def look(block: Block, dtype: Any, thorough: bool) -> Seen | None:

@@ -22,38 +22,46 @@ def blocks(batch: Batch, reduction: Reduction = "none") -> Iterator[tuple[Array,
     """The batch in pieces that share φ: where its samples are, and they as a block; None: for the oracle alone."""
     factors = _factors(batch)
     size = max(1, _COORDINATES // batch.width)
-    for label, indices in _by_label(batch):
+    for label, places in _by_label(batch):
         phi = batch.loss.shape(label, batch.params)
-        for start in range(0, len(indices), size):
-            where = indices[start : start + size]
-            part = batch.take(where)
+        for start in range(0, len(places) if places is not None else batch.size, size):
+            at = slice(start, start + size) if places is None else places[start : start + size]
+            part, where = _part(batch, at), np.arange(batch.size)[at]
             made = margins(part)
             if made is None:
                 yield where, None
                 continue
-            yield (
-                where,
-                Block(
-                    loss=batch.loss,
-                    phi=phi,
-                    arithmetic=batch.arithmetic,
-                    margins=made,
-                    base=_base(batch),
-                    factors=factors,
-                    of=np.zeros(len(where), np.intp) if len(factors) == 1 else np.asarray(part.targets, np.intp),
-                    weight=None if part.weight is None else part.weight.astype(EXACT),
-                    multiplier=multiplier(batch, reduction) or part.cotangent.astype(EXACT),
-                    products=PRODUCTS[reduction],
-                ),
+            block = Block(
+                loss=batch.loss,
+                phi=phi,
+                arithmetic=batch.arithmetic,
+                margins=made,
+                base=_base(batch),
+                factors=factors,
+                of=np.zeros(len(where), np.intp) if len(factors) == 1 else np.asarray(part.targets, np.intp),
+                weight=None if part.weight is None else part.weight.astype(EXACT),
+                multiplier=multiplier(batch, reduction) or part.cotangent.astype(EXACT),
+                products=PRODUCTS[reduction],
             )
+            yield where, block
 
 
-def _by_label(batch: Batch) -> list[tuple[int | None, Array]]:
-    everywhere = np.arange(batch.size)
+def _part(batch: Batch, at: slice | Array) -> Batch:
+    """Some samples; a slice of them is no copy."""
+    return batch.change(
+        inputs=tuple(x[at] for x in batch.inputs),
+        targets=None if batch.targets is None else batch.targets[at],
+        cotangent=batch.cotangent[at],
+        weight=None if batch.weight is None else batch.weight[at],
+    )
+
+
+def _by_label(batch: Batch) -> list[tuple[int | None, Array | None]]:
+    """The labels that have a φ of their own, and where they are; None: everywhere."""
     if not batch.loss.labels_decide:
-        return [(None, everywhere)]
+        return [(None, None)]
     labels = np.asarray(batch.targets).astype(np.int64)
-    return [(int(y), everywhere[labels == y]) for y in np.unique(labels)]
+    return [(int(y), np.flatnonzero(labels == y)) for y in np.unique(labels)]
 
 
 def _base(batch: Batch) -> fmpq:

@@ -13,7 +13,7 @@ from hingeproof.properties.case import show
 from hingeproof.properties.laws.gradient import describe_set, in_range, show_row, singular
 from hingeproof.properties.laws.value import describe
 from hingeproof.reference_impls.formats import Extended, Format
-from hingeproof.reference_impls.oracle import Evaluation
+from hingeproof.reference_impls.oracle import Evaluation, Interval
 from hingeproof.reference_impls.sets import TooWide
 
 Kind = Literal["value", "nan", "infinity", "zero", "gradient", "zero_gradient", "masked"]
@@ -39,6 +39,11 @@ def of_value(e: Evaluation, weight: fmpq | None, got: Extended) -> Said:
         return UNJUDGED
     if e.finite and e.terms and all(t.low == t.high == 0 for t in e.terms):
         return GOOD if got == 0 else Said(True, "zero", "0.0 exactly", show(got))
+    return of_interval(interval, got)
+
+
+def of_interval(interval: Interval, got: Extended) -> Said:
+    """A number against what may be answered."""
     if interval.allows(got):
         return GOOD
     center = interval.center

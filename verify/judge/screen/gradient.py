@@ -9,7 +9,7 @@ from flint import fmpq
 
 from hingeproof.judge.screen.block import Block, greatest, look, some, summed
 from hingeproof.judge.screen.shape import Seen
-from hingeproof.judge.screen.wide import Array, errors, number
+from hingeproof.judge.screen.wide import EXACT, Array, errors, number
 from hingeproof.reference_impls.formats import is_power_of_two
 from hingeproof.reference_impls.oracle import additions, slope_roundings
 
@@ -35,19 +35,23 @@ def judge_gradients(block: Block, got: tuple[Array, ...], *, thorough: bool) -> 
         seen = found
         judge = _own if m.layout == "own" else _in_star if block.loss.aggregate == "sum" else _in_simplex
         accepted = judge(block, seen, scale, got, dtype)
-    zero = (
-        np.logical_and.reduce([g.reshape(len(block), -1) == 0 for g in got]).all(axis=1)
-        if len(got) > 1
-        else (got[0] == 0 if got[0].ndim == 1 else (got[0] == 0).all(axis=1))
-    )
+    # past the margin, and without terms, only 0 is right, whatever the bound
+    moved = np.logical_or.reduce([some(g != 0, None) for g in got])
     moving = some((seen.least != 0) | (seen.steepest != 0), m.present)
+    accepted = np.where(moved, accepted & moving, accepted | (np.asarray(m.terms) == 0))
     near, far = in_range(block, seen, scale, dtype)
-    return ((accepted & moving) | (zero & _may_be_zero(seen, accepted, m.terms))) & near, far
+    return accepted & near, far | _unbounded(block)
 
 
-def _may_be_zero(seen: Seen, accepted: Array, terms: Array | int) -> Array:
-    """A gradient of 0 is right without terms, and where it was found to be."""
-    return accepted | (np.asarray(terms) == 0)
+def _unbounded(block: Block) -> Array:
+    """Where so many terms are added up that no bound exists."""
+    m = block.margins
+    touched = np.asarray(1 if m.layout == "own" else m.terms)
+    if m.layout == "pairs" and m.present is not None:
+        touched = np.maximum(m.present.sum(axis=1).max(axis=1), m.present.sum(axis=2).max(axis=1))
+    counts = _counts(block, touched)
+    relative, _ = errors(block.arithmetic, int(counts.max()), EXACT)
+    return np.asarray(np.isnan(relative[counts]))
 
 
 def strict(block: Block) -> bool:
@@ -68,30 +72,33 @@ def multiple(block: Block, dtype: Any) -> Array:
     return np.broadcast_to(scale, (len(block),))
 
 
-def _counts(block: Block, touched: Array | int, active: Array | int = 0) -> Array:
+def _counts(block: Block, touched: Array | int, active: Array | int = 0) -> Any:
     """Roundings of a coordinate that so many terms touch: the oracle's counts."""
-    terms = np.broadcast_to(block.margins.terms, (len(block),))
+    terms = np.asarray(block.margins.terms)
     most = max(int(np.max(touched, initial=0)), int(np.max(active, initial=0)))
     slopes = np.array([slope_roundings(block.loss, block.phi, n) for n in range(most + 1)])
     adds = np.array([additions(block.loss, n) for n in range(most + 1)])
     own = np.where(terms > 0, slopes[active], 0) + block.scalings + block.products + (block.weight is not None)
-    return adds[touched] + (own if np.ndim(touched) <= 1 else own.reshape(-1, *[1] * (np.ndim(touched) - 1)))
+    return adds[touched] + (own[:, None] if np.ndim(touched) > 1 and np.ndim(own) else own)
 
 
 def _box(block: Block, counts: Array, reach: Array, dtype: Any) -> Array:
+    if not counts.any() and not block.arithmetic.flush:
+        return dtype(0) * reach
     relative, absolute = errors(block.arithmetic, int(counts.max()), dtype)
     flush = number(block.arithmetic.underflow, dtype) / _MORE if block.arithmetic.flush else 0
     box: Array = relative[counts] * reach + absolute[counts] + flush
     return box
 
 
-def _beside(scale: Array, like: Array) -> Array:
-    return scale.reshape(-1, *[1] * (like.ndim - 1))
+def beside(scale: Array, like: Array) -> Array:
+    """One number a sample, shaped to stand beside its terms."""
+    return scale.reshape(-1, *[1] * (like.ndim - 1)) if scale.ndim else scale
 
 
 def _slopes(block: Block, seen: Seen, scale: Array) -> tuple[Array, Array, Array]:
     """Each term's slopes times the multiple, as an interval, and the larger size of its ends."""
-    by = _beside(scale, seen.least)
+    by = beside(scale, seen.least)
     a, b = seen.least * by, seen.steepest * by
     return np.minimum(a, b), np.maximum(a, b), np.maximum(np.abs(a), np.abs(b))
 
@@ -101,12 +108,11 @@ def _own(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: 
     if m.sign is not None:
         g = g * m.sign
     low, high, reach = _slopes(block, seen, scale)
-    counts = _counts(block, 1)
-    box = _box(block, counts if g.ndim == 1 else counts[:, None], reach, dtype)
-    inside: Array = (g >= low - box) & (g <= high + box)
+    box = _box(block, beside(_counts(block, 1), reach), reach, dtype)
+    inside = (g >= low - box) & (g <= high + box)
     if m.present is not None:
         inside = np.where(m.present, inside, g == 0)
-    return inside if g.ndim == 1 else inside.all(axis=1)
+    return ~some(~inside, None)
 
 
 def _coordinates(block: Block, got: tuple[Array, ...], dtype: Any) -> tuple[Array, Array]:
@@ -126,7 +132,7 @@ def _elsewhere_zero(block: Block, others: Array) -> Array:
         return np.ones(len(block), bool)
     assert m.centre is not None
     free = m.present | (np.arange(others.shape[1]) == m.centre[:, None]) if others.shape[1] > 1 else m.present
-    return ((others == 0) | free).all(axis=1)
+    return np.asarray(((others == 0) | free).all(axis=1))
 
 
 def _in_star(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
@@ -134,12 +140,12 @@ def _in_star(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dty
     m = block.margins
     centre, others = _coordinates(block, got, dtype)
     low, high, reach = _slopes(block, seen, scale)
-    own = _box(block, _counts(block, 1)[:, None], reach, dtype)
+    own = _box(block, beside(_counts(block, 1), reach), reach, dtype)
     low, high = np.maximum(low, others - own), np.minimum(high, others + own)
     terms = m.terms
-    box = _box(block, _counts(block, np.broadcast_to(terms, (len(block),))), summed(reach, m.present), dtype)
+    box = _box(block, _counts(block, np.asarray(terms)), summed(reach, m.present), dtype)
     fits = ~some(~(low <= high), m.present) & _elsewhere_zero(block, others)
-    return fits & (summed(low, m.present) <= centre + box) & (summed(high, m.present) >= centre - box)
+    return np.asarray(fits & (summed(low, m.present) <= centre + box) & (summed(high, m.present) >= centre - box))
 
 
 def _in_simplex(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
@@ -227,7 +233,7 @@ def in_range(block: Block, seen: Seen, scale: Array, dtype: Any) -> tuple[Array,
         most = np.where(here, np.maximum(most, abs(piece.c1) + 2 * abs(piece.c2) * far), most)
     shared = m.layout != "own" and block.loss.aggregate == "sum"
     yes = (summed if shared else greatest)(most, m.present) * np.abs(scale) * _MORE < quarter
-    by = _beside(scale, seen.least)
+    by = beside(scale, seen.least)
     ends = [seen.least * by, seen.steepest * by]
     if block.loss.aggregate == "max":
         return yes, no

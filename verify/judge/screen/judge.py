@@ -142,12 +142,12 @@ def _not_finite(batch: Batch, where: Array) -> Array:
 def _values(block: Block, value: Array, unjudged: Array) -> tuple[Array, Array]:
     got = np.asarray(value).astype(EXACT)
     fits = _fits(value, got, block)
-    infinite, lost = block.infinite * _scaled(block), ~(block.infinite == 0)
+    infinite, lost = block.infinite * _scaled(block), block.infinite != 0
     accepted = lost & ((got == infinite) | (np.isnan(got) & np.isnan(infinite)))
 
     def look(part: Block, i: Array, thorough: bool) -> tuple[Array, Array]:
         good, none = judge_values(part, got[i], thorough=thorough)
-        return good & fits[i], none
+        return good if fits is None else good & fits[i], none
 
     return _twice(block.finite, accepted, unjudged.copy(), lost, look)
 
@@ -156,7 +156,7 @@ def _gradients(block: Block, got: tuple[Array, ...], unjudged: Array) -> tuple[A
     def look(part: Block, i: Array, thorough: bool) -> tuple[Array, Array]:
         return judge_gradients(part, tuple(g[i] for g in got), thorough=thorough)
 
-    lost = ~(block.infinite == 0)
+    lost = block.infinite != 0
     return _twice(block.finite, np.zeros(len(block), bool), unjudged | lost, lost, look)
 
 
@@ -223,12 +223,12 @@ class _Oracle:
 def _scaled(block: Block) -> Array:
     """What an infinite loss is multiplied by, as the oracle does it."""
     factor = np.array([to_float(f) for f in block.factors])[block.of]
-    return factor if block.weight is None else factor * block.weight
+    return np.asarray(factor if block.weight is None else factor * block.weight)
 
 
-def _fits(given: Array, got: Array, block: Block) -> Array | np.bool_:
+def _fits(given: Array, got: Array, block: Block) -> Array | None:
     """Is the answer a number of the format? A wider one has a narrower interval: the oracle judges it."""
     fmt = block.arithmetic.format
     if np.asarray(given).dtype.name == fmt.name:
-        return np.ones(len(got), bool)
-    return (rounded(got, fmt) == got) | ~np.isfinite(got)
+        return None  # all of them
+    return np.asarray((rounded(got, fmt) == got) | ~np.isfinite(got))

@@ -116,7 +116,7 @@ class Margins:
                 loose |= (part != 0) & (np.abs(part) < tiny)
         if self.present is not None:
             loose &= self.present
-        return ~loose.any(axis=tuple(range(1, loose.ndim)))
+        return ~np.asarray(loose.any(axis=tuple(range(1, loose.ndim))))
 
 
 def _finite(x: Array) -> Array:

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+from flint import fmpq
 
-from hingeproof.judge.screen.block import Block
-from hingeproof.judge.screen.gradient import multiple
+from hingeproof.judge.screen.block import ONE, Block
+from hingeproof.judge.screen.gradient import beside, multiple
 from hingeproof.judge.screen.wide import Array, exactly, number, wide
 from hingeproof.reference_impls.formats import to_float
 
@@ -32,40 +33,39 @@ def selected(block: Block, got: tuple[Array, ...], judged: Array) -> Counter[str
         part = block.take(rows)
         keep = part.margins.strict() & (multiple(part, dtype) != 0)
         part, rows = part.take(keep), rows[keep]
-        full, known = _full(part, number(steep, dtype), dtype)
+        full, over, known = _full(part, steep, dtype)
         for g, sign, here in _alone(part, tuple(x[rows] for x in got), on[rows]):
-            shape = (-1, *[1] * (g.ndim - 1))
-            _count(
-                out,
-                g.astype(dtype)[here],
-                *(np.broadcast_to(x.reshape(shape), g.shape)[here] for x in (full, known)),
-                sign[here],
-            )
+            each = (np.broadcast_to(beside(x, g), g.shape)[here] for x in (full, over, known))
+            _count(out, (g * sign).astype(dtype)[here], *each)
     return out
 
 
-def _count(out: Counter[str], g: Array, full: Array, known: Array, sign: Array) -> None:
-    g = g * sign
+def _count(out: Counter[str], g: Array, full: Array, over: Array, known: Array) -> None:
+    """Count g as a part of full/over."""
     seen = np.isfinite(g) & (full != 0)
-    zero, whole, half = seen & (g == 0), seen & known & (g == full), seen & known & (2 * g == full)
+    scaled, exact = _product(g, over)
+    known = known & exact & seen
+    zero, whole, half = seen & (g == 0), known & (scaled == full), known & (2 * scaled == full)
     for name, mask in (("0", zero), ("1", whole), ("1/2", half), ("other", seen & ~(zero | whole | half))):
         if mask.any():
             out[name] += int(mask.sum())
 
 
-def _full(block: Block, steep: Any, dtype: Any) -> tuple[Array, Array]:
-    """The gradient of the steep side, and where it is exact: an inexact one is no number that can be answered."""
-    factors = np.array([number(f, dtype) for f in block.factors])[block.of]
-    full, known = factors * steep, np.array([exactly(f) for f in block.factors])[block.of]
+def _full(block: Block, steep: fmpq, dtype: Any) -> tuple[Array, Array, Array]:
+    """The gradient of the steep side as numerator and denominator, and where the first is exact.
+
+    An inexact one is no multiple of a number that can be answered.
+    """
     upstream = block.multiplier
-    parts = [upstream if isinstance(upstream, np.ndarray) else np.full(len(block), to_float(upstream))]
-    known = known & (True if isinstance(upstream, np.ndarray) else exactly(upstream))
-    if block.weight is not None:
-        parts.append(block.weight)
-    for part in parts:
+    rest = [upstream] if isinstance(upstream, np.ndarray) else []
+    constants = [f * steep * (ONE if rest else upstream) for f in block.factors]
+    above, below = [fmpq(c.p) for c in constants], [fmpq(c.q) for c in constants]
+    full, over = (np.array([number(q, dtype) for q in qs])[block.of] for qs in (above, below))
+    known = np.array([exactly(p) and exactly(q) for p, q in zip(above, below, strict=True)])[block.of]
+    for part in (*rest, *([] if block.weight is None else [block.weight])):
         full, exact = _product(full, part.astype(dtype))
         known = known & exact
-    return full, known
+    return full, over, known
 
 
 def _product(a: Array, b: Array) -> tuple[Array, Array]:
@@ -88,7 +88,8 @@ def _alone(block: Block, got: tuple[Array, ...], on: Array) -> list[tuple[Array,
         return [(got[0], sign, on)]
     assert m.centre is not None
     if len(got) > 1:  # two inputs: the first is looked at first
-        return [(got[0], np.where(m.centre == 0, 1.0, -1.0), on[:, 0])]
+        sign, first = np.where(m.centre == 0, 1.0, -1.0), np.isfinite(got[0])
+        return [(got[0], sign, on[:, 0] & first), (got[1], -sign, on[:, 0] & ~first)]
     g = got[0]
     if m.layout == "star":
         single = np.broadcast_to(m.terms, (n,)) == 1

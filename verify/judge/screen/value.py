@@ -28,15 +28,15 @@ def judge_values(block: Block, got: Array, *, thorough: bool) -> tuple[Array, Ar
 
 
 def roundings(block: Block) -> Array:
-    """The oracle's count for each sample."""
-    terms = np.broadcast_to(block.margins.terms, (len(block),))
+    """The oracle's count: for each sample, or one for all (without axes)."""
+    terms = np.asarray(block.margins.terms)
     least, most = int(terms.min()), int(terms.max())
     table = [value_roundings(block.loss, block.phi if t else None, t) for t in range(least, most + 1)]
-    return np.array(table)[terms - least] + block.scalings + (block.weight is not None)
+    return np.asarray(np.array(table)[terms - least] + block.scalings + (block.weight is not None))
 
 
 def _judged(block: Block, got: Array, counts: Array, thorough: bool) -> tuple[Array, Array]:
-    strict = bool(counts[0] <= 1)
+    strict = bool(counts.max() <= 1)
     dtype = block.dtype(strict)
     seen = None if dtype is None else look(block, dtype, thorough)
     nothing = np.zeros(len(block), bool)
@@ -50,8 +50,8 @@ def _judged(block: Block, got: Array, counts: Array, thorough: bool) -> tuple[Ar
     if strict:
         accepted, unbounded = _rounded_once(block, low, high, got, dtype), nothing
     else:
-        slack = _slack(block, seen, counts, dtype)
-        scaled = [end * _multiple(block, dtype) for end in (low, high)]
+        slack = slack_of(block, seen, counts, dtype)
+        scaled = [end * multiple(block, dtype) for end in (low, high)]
         accepted = _within(block, min_of(*scaled), max_of(*scaled), slack, got)
         bounded, unbounded = bounds_exist(block, seen, scaled, dtype)
         accepted &= bounded
@@ -69,7 +69,8 @@ def max_of(a: Array, b: Array) -> Array:
     return a if a is b else np.maximum(a, b)
 
 
-def _multiple(block: Block, dtype: Any) -> Any:
+def multiple(block: Block, dtype: Any) -> Any:
+    """Factor times weight."""
     factor = block.factor(dtype)
     return factor if block.weight is None else factor * block.weight.astype(dtype)
 
@@ -90,17 +91,16 @@ def _flushed(block: Block, ends: list[Array], got: Array) -> Array | bool:
     if not block.arithmetic.flush:
         return False
     tiny = to_float(block.arithmetic.format.tiny) / _MORE
-    return (got == 0) & np.logical_or.reduce([np.abs(e) < tiny for e in ends])
+    return np.asarray((got == 0) & np.logical_or.reduce([np.abs(e) < tiny for e in ends]))
 
 
-def _slack(block: Block, seen: Seen, counts: Array, dtype: Any) -> Array:
+def slack_of(block: Block, seen: Seen, counts: Array, dtype: Any) -> Array:
     """γ_n · magnitude + n · η · amplification, less the share kept for the wide dtype's own roundings."""
     relative, absolute = errors(block.arithmetic, int(counts.max()), dtype)
     factor = np.abs(block.factor(dtype))
     weight = 1 if block.weight is None else np.abs(block.weight.astype(dtype))
     magnitude = summed(seen.magnitude, block.margins.present) * factor * weight
-    terms = np.broadcast_to(block.margins.terms, (len(block),))
-    amplified = np.where(terms > 0, number(amplification(block.phi), dtype), 1)
+    amplified = np.where(np.asarray(block.margins.terms) > 0, number(amplification(block.phi), dtype), 1)
     scale = np.maximum(weight, 1) * np.maximum(factor, 1) * amplified
     slack: Array = relative[counts] * magnitude + absolute[counts] * scale
     return slack
@@ -122,47 +122,49 @@ def _within(block: Block, low: Array, high: Array, slack: Array, got: Array) -> 
 def bounds_exist(block: Block, seen: Seen, ends: list[Array], dtype: Any) -> tuple[Array, Array]:
     """Where no intermediate result overflows, or none is larger than the result; and where one surely does."""
     largest = number(block.arithmetic.format.largest, dtype)
-    weight = np.maximum(1, 1 if block.weight is None else np.abs(block.weight.astype(dtype)))
-    scale = np.maximum(np.maximum(1, block.factor(dtype)), _class_weights(block, dtype)) * weight
+    scale = _largest_scale(block, dtype)
     yes, no = np.ones(len(block), bool), np.zeros(len(block), bool)
-    if _roughly(block) * np.max(scale) * _MORE < largest:
+    if rough_peak(block) * np.max(scale) * _MORE < largest:
         return yes, no
+    tops, grows = _peaks(block, dtype)
+    yes = tops * scale * _MORE < largest
+    plain = block.margins.y is None and not block.arithmetic.flush  # then e(z) = 0, and both sizes are seen
+    least = summed(seen.magnitude, block.margins.present) * scale / _MORE
+    if plain and block.margins.x.ndim == 1 and block.whole:
+        heavy = True if block.weight is None else np.abs(block.weight) >= 1
+        yes |= grows & heavy & ~np.isnan(least)
+    larger: Array | bool = True if plain else np.abs(block.factor(dtype)) * _MORE < 1
+    no = ~yes & (least >= largest) & (least > max_of(*map(np.abs, ends)) * _MORE) & larger
+    return yes, no
+
+
+def _largest_scale(block: Block, dtype: Any) -> Any:
+    """What of factor, class weight and weight may have been multiplied with when an intermediate is formed."""
+    factor = block.factor(dtype)
+    weight = np.maximum(1, 1 if block.weight is None else np.abs(block.weight.astype(dtype)))
+    return np.maximum(np.maximum(1, factor), np.abs(factor / number(block.base, dtype))) * weight
+
+
+def rough_peak(block: Block) -> Any:
+    """No intermediate result in the block is larger, before factors and weights."""
+    m, dtype = block.margins, np.longdouble
+    table = block.shape(dtype)
+    assert table is not None
+    sizes = [dtype(np.nanmax(np.abs(p), initial=0)) for p in (m.x, m.y) if p is not None]
+    d = sum(sizes, dtype(1)) + max(abs(p.anchor) for p in table.pieces)
+    terms = dtype(np.max(m.terms, initial=1))
+    return max(max(p.magnitude(d), d * d if p.c2 else d) for p in table.pieces) * terms
+
+
+def _peaks(block: Block, dtype: Any) -> tuple[Array, Array]:
+    """At least each sample's largest intermediate result, and where none is larger than φ itself."""
     table, m = block.shape(dtype), block.margins
     assert table is not None
     z = (m.x if m.y is None else m.x - m.y).astype(dtype)
-    peak, grows = np.zeros(z.shape, dtype), np.ones(z.shape, bool)
-    total = np.zeros(z.shape, dtype)
+    peak, total, grows = np.zeros(z.shape, dtype), np.zeros(z.shape, dtype), np.ones(z.shape, bool)
     for piece, here, d in table.touched(z, m.error()):
         size = piece.magnitude(d)
         total = np.where(here, np.maximum(total, size), total)
         peak = np.where(here, np.maximum(peak, np.maximum(size, d * d if piece.c2 else d)), peak)
         grows &= ~here | piece.grows
-    tops = np.maximum(summed(total, m.present), greatest(peak, m.present)) * scale * _MORE
-    yes = tops < largest
-    least = summed(seen.magnitude, m.present) * scale / _MORE
-    if z.ndim == 1 and m.y is None and not block.arithmetic.flush and block.whole:
-        heavy = True if block.weight is None else np.abs(block.weight) >= 1
-        yes |= grows & heavy & ~np.isnan(least)
-    return yes, ~yes & (least >= largest) & (least > np.maximum(*map(np.abs, ends)) * _MORE) & _exceeded(block, dtype)
-
-
-def _roughly(block: Block) -> Any:
-    """No intermediate result of the block is larger, before factors and weights."""
-    m, dtype = block.margins, np.longdouble
-    table = block.shape(dtype)
-    assert table is not None
-    sizes = [np.nanmax(np.abs(p), initial=0) for p in (m.x, m.y) if p is not None]
-    d = dtype(sum(map(dtype, sizes))) + max([dtype(1), *(abs(p.anchor) for p in table.pieces)])
-    terms = dtype(np.max(m.terms, initial=1))
-    return max(max(p.magnitude(d), d * d if p.c2 else d) for p in table.pieces) * terms
-
-
-def _class_weights(block: Block, dtype: Any) -> Any:
-    return np.abs(block.factor(dtype) / number(block.base, dtype))
-
-
-def _exceeded(block: Block, dtype: Any) -> Array | bool:
-    """Is the magnitude surely larger than the result? With e(z) = 0 both are seen; else only a factor below 1 shows."""
-    if block.margins.y is None and not block.arithmetic.flush:
-        return True
-    return np.broadcast_to(np.abs(block.factor(dtype)) * _MORE < 1, (len(block),))
+    return np.maximum(summed(total, m.present), greatest(peak, m.present)), grows

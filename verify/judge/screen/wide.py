@@ -69,7 +69,8 @@ def summed(a: Array, b: Any, fmt: Format) -> Array:
 def inexact(a: Array, b: Any, total: Array) -> Array:
     """Did a + b = total round? (Knuth's two-sum, TAOCP 4.2.2.)"""
     part = total - a
-    return ((a - (total - part)) + (b - part)) != 0
+    lost: Array = ((a - (total - part)) + (b - part)) != 0
+    return lost
 
 
 @lru_cache(maxsize=256)
