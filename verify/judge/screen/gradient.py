@@ -33,7 +33,7 @@ def judge_gradients(block: Block, got: tuple[Array, ...], *, thorough: bool) -> 
         found = look(block, dtype, thorough)
         assert found is not None
         seen = found
-        judge = _own if m.layout == "own" else _in_star if block.loss.aggregate == "sum" else _in_simplex
+        judge = _LAYOUTS.get(m.layout) or (_in_star if block.loss.aggregate == "sum" else _in_simplex)
         accepted = judge(block, seen, scale, got, dtype)
     # past the margin, and without terms, only 0 is right, whatever the bound
     moved = np.logical_or.reduce([some(g != 0, None) for g in got])
@@ -46,7 +46,7 @@ def judge_gradients(block: Block, got: tuple[Array, ...], *, thorough: bool) -> 
 def _unbounded(block: Block) -> Array:
     """Where so many terms are added up that no bound exists."""
     m = block.margins
-    touched = np.asarray(1 if m.layout == "own" else m.terms)
+    touched = np.asarray(1 if m.layout in _LAYOUTS else m.terms)
     if m.layout == "pairs" and m.present is not None:
         touched = np.maximum(m.present.sum(axis=1).max(axis=1), m.present.sum(axis=2).max(axis=1))
     counts = _counts(block, touched)
@@ -84,7 +84,7 @@ def _counts(block: Block, touched: Array | int, active: Array | int = 0) -> Any:
 
 def _box(block: Block, counts: Array, reach: Array, dtype: Any) -> Array:
     if not counts.any() and not block.arithmetic.flush:
-        return dtype(0) * reach
+        return np.zeros(np.shape(reach), dtype)
     relative, absolute = errors(block.arithmetic, int(counts.max()), dtype)
     flush = number(block.arithmetic.underflow, dtype) / _MORE if block.arithmetic.flush else 0
     box: Array = relative[counts] * reach + absolute[counts] + flush
@@ -212,6 +212,21 @@ def _in_pairs(block: Block, seen: Seen, scale: Array, got: Array, dtype: Any) ->
     return found
 
 
+def _of_norm(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
+    """One slope times the margin's gradient; of the slopes between, only the middle is tried."""
+    norm, g = block.margins.norm, np.hstack([x.astype(dtype) for x in got])
+    assert norm is not None
+    steep = np.maximum(np.abs(seen.least), np.abs(seen.steepest)) * np.abs(scale)
+    box = _box(block, beside(_counts(block, 1), g), np.abs(norm.jacobian) * steep[:, None], dtype)
+    box = box + norm.loose * steep[:, None] + number(block.arithmetic.underflow, dtype) / _MORE
+    slopes = (seen.least, seen.steepest, (seen.least + seen.steepest) / 2)
+    tried = [~some(~(np.abs(g - norm.jacobian * (s * scale)[:, None]) <= box), None) for s in slopes]
+    return np.asarray(np.logical_or.reduce(tried))
+
+
+_LAYOUTS = {"own": _own, "norm": _of_norm}
+
+
 # -- near overflow -----------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +236,9 @@ def in_range(block: Block, seen: Seen, scale: Array, dtype: Any) -> tuple[Array,
     m, table = block.margins, block.shape(dtype)
     assert table is not None
     yes, no = np.ones(len(block), bool), np.zeros(len(block), bool)
+    if m.norm is not None:
+        reach = m.norm.reach.max(axis=1) * max(abs(p.c1) for p in table.pieces) * np.abs(scale) * _MORE
+        return np.asarray(reach < quarter) & ~m.norm.singular, m.norm.singular
     terms = np.max(m.terms, initial=1)
     d = sum(np.nanmax(np.abs(p), initial=0).astype(dtype) for p in (m.x, m.y) if p is not None)
     d = (d + max([dtype(1), *(abs(p.anchor) for p in table.pieces)])) * _MORE

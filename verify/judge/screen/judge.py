@@ -14,10 +14,11 @@ from hingeproof.judge.screen.block import Block
 from hingeproof.judge.screen.blocks import PRODUCTS, Reduction, blocks, multiplier
 from hingeproof.judge.screen.exact import Kind, Said
 from hingeproof.judge.screen.gradient import judge_gradients
-from hingeproof.judge.screen.selection import selected
+from hingeproof.judge.screen.selection import kinked, selected
 from hingeproof.judge.screen.value import judge_values
 from hingeproof.judge.screen.wide import EXACT, Array, flushes, rounded
 from hingeproof.properties.case import ONE, Batch, rationals, rows_of
+from hingeproof.properties.laws.selection import chosen
 from hingeproof.reference_impls.formats import exact as rational
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.oracle import Evaluation
@@ -128,8 +129,23 @@ def screen(
             if block is not None and gradients is not None:
                 got = tuple(np.asarray(g[where]).astype(EXACT) for g in gradients)
                 slopes = _gradients(block, got, unjudged)
-                seen = selected(block.finite, got, ~slopes[1])
+                judged = ~slopes[1]
+                seen = selected(block.finite, got, judged)
+                if block.margins.norm is not None:
+                    seen = _selected(batch, where[judged & kinked(block)], gradients, reduction)
         yield Masks(where, values, slopes, seen)
+
+
+def _selected(batch: Batch, where: Array, gradients: Sequence[Array], reduction: Reduction) -> Counter[str]:
+    """The selection at kinks of margins with norms, in rationals."""
+    out: Counter[str] = Counter()
+    for i in where.tolist():
+        e = batch.take([i]).evaluations[0]
+        upstream = multiplier(batch, reduction) or rationals(batch.cotangent[i : i + 1])[0]
+        by = upstream * (ONE if batch.weight is None else rationals(batch.weight[i : i + 1])[0])
+        if e.kinked and by != 0:
+            out.update(chosen(e, by, rows_of(gradients, i)))
+    return out
 
 
 def _not_finite(batch: Batch, where: Array) -> Array:

@@ -1,7 +1,7 @@
 """Margins of whole arrays: how each map lays its terms out, and the margins that a correct program may have computed.
 
 Laid out `own`, each term moves one coordinate; as a `star`, each moves its own and a centre's; as `pairs`, all of one
-set against all of another. The terms of a sample lie along the axes behind the first.
+set against all of another; a `norm` moves all. The terms of a sample lie along the axes behind the first.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hingeproof.judge.screen.norms import Norm, cosine, triplet
 from hingeproof.judge.screen.shape import Offset, Shape
 from hingeproof.judge.screen.wide import EXACT, Array, exactly, inexact, rounded, summed
 from hingeproof.properties.case import Batch
@@ -19,7 +20,7 @@ from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.margins import label_set
 from hingeproof.reference_impls.oracle import Arithmetic
 
-Layout = Literal["own", "star", "pairs"]
+Layout = Literal["own", "star", "pairs", "norm"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Margins:
     centre: Array | None = None  # its index, for a `star`; the indices of the first set, for `pairs` (−1: none)
     marks: tuple[Any, ...] = ()
     given: bool = True
+    norm: Norm | None = None
 
     @property
     def terms(self) -> Array | int:
@@ -54,7 +56,7 @@ class Margins:
             for name in ("x", "y", "present", "sign", "centre")
             if (part := getattr(self, name)) is not None
         }
-        return replace(self, **picked)
+        return replace(self, norm=self.norm and self.norm.take(where), **picked)
 
     def first(self, dtype: Any) -> Offset:
         """The margin that most programs compute: the rounded difference, of flushed numbers where the mode flushes."""
@@ -74,6 +76,10 @@ class Margins:
         x, y, fmt = self.x.astype(dtype), self.y, self.arithmetic.format
         if y is None:
             yield lambda mark: x - mark
+            if self.norm is not None:
+                half = self.norm.half
+                yield lambda mark: (self.x + half).astype(dtype) - mark
+                yield lambda mark: (self.x - half).astype(dtype) - mark
             return
         if self.arithmetic.flush:
             unflushed = _finite(summed(self.x, -y, fmt)).astype(dtype)
@@ -94,6 +100,8 @@ class Margins:
         """At least e(z)."""
         fmt, y = self.arithmetic.format, self.y
         flushed = 3 * to_float(fmt.tiny) if self.arithmetic.flush else 0.0
+        if self.norm is not None:
+            return self.norm.error
         if y is None:
             return flushed
         most = max((abs(float(m)) for m in self.marks), default=0.0)
@@ -128,9 +136,13 @@ def _finite(x: Array) -> Array:
 
 
 def margins(batch: Batch) -> Margins | None:
-    """The batch's margins as arrays; None where there is no such form (norms)."""
+    """The batch's margins as arrays; None where no such form is known."""
+    inputs = [np.asarray(x).astype(EXACT) for x in batch.inputs]
+    if batch.loss.margins.norms:
+        norm = {"triplet": triplet, "cosine": cosine}[batch.loss.margins.name](batch, inputs)
+        return None if norm is None else Margins(batch.arithmetic, "norm", norm.z, norm=norm)
     make = _MAPS.get(batch.loss.margins.name)
-    return make(batch, [np.asarray(x).astype(EXACT) for x in batch.inputs]) if make else None
+    return make(batch, inputs) if make else None
 
 
 def _signs(batch: Batch) -> Array:

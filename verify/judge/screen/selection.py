@@ -18,7 +18,7 @@ def selected(block: Block, got: tuple[Array, ...], judged: Array) -> Counter[str
     """The weights w of the steep side, at each kink whose margin is exact and alone moves a coordinate."""
     m, dtype = block.margins, wide(block.arithmetic.format)
     out: Counter[str] = Counter()
-    if dtype is None or not block.phi.kinks:
+    if dtype is None or m.norm is not None or not block.phi.kinks:
         return out
     z = m.x if m.y is None else m.x - m.y
     for kink in block.phi.kinks:
@@ -38,6 +38,11 @@ def selected(block: Block, got: tuple[Array, ...], judged: Array) -> Counter[str
             each = (np.broadcast_to(beside(x, g), g.shape)[here] for x in (full, over, known))
             _count(out, (g * sign).astype(dtype)[here], *each)
     return out
+
+
+def kinked(block: Block) -> Array:
+    """Where a margin of norms may be exactly on a kink."""
+    return np.isin(block.margins.x, [to_float(kink) for kink in block.phi.kinks])
 
 
 def _count(out: Counter[str], g: Array, full: Array, over: Array, known: Array) -> None:
