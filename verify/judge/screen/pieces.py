@@ -80,7 +80,8 @@ def run(
     if table is None or fmt.precision > 24 or loss.margins.name not in _SIGNS:
         return None
     sign = _SIGNS[loss.margins.name](label)
-    ends = sorted((first * sign, last * sign))
+    ends = sorted((float(first) * sign, float(last) * sign))  # float32 scalars would overflow below
+    upstream = float(upstream)
     index = int(np.searchsorted([float(b) for b in table.breaks], ends[0], side="right"))
     if not all(map(np.isfinite, ends)) or any(ends[0] <= b <= ends[1] for b in table.breaks):
         return None
