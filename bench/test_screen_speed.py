@@ -102,7 +102,7 @@ def test_gradcheck(benchmark: Any) -> None:
     targets = torch.where(torch.rand(512) < 0.5, -1.0, 1.0).double()
 
     def check() -> bool:
-        return torch.autograd.gradcheck(lambda s: hinge(s, targets, reduction="none"), (scores,))
+        return bool(torch.autograd.gradcheck(lambda s: hinge(s, targets, reduction="none"), (scores,)))
 
     assert benchmark.pedantic(check, rounds=5, warmup_rounds=1)
     _rate(benchmark, 512)

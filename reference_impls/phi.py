@@ -67,6 +67,13 @@ class Phi:
                 raise ValueError(f"the pieces do not join at {b}")
         return phi
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.breaks, self.pieces))
+
+    def __hash__(self) -> int:  # of rationals it is slow, and facts about φ are cached by φ
+        return self._hash
+
     def __pow__(self, exponent: int) -> Phi:
         if exponent == 1:
             return self

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Block:
     multiplier: Array | fmpq
     products: int
 
-    def take(self, where: Array) -> Block:
+    def take(self, where: Array | slice) -> Block:
         return replace(
             self,
             margins=self.margins.take(where),
@@ -117,25 +118,36 @@ class Block:
         return EXACT if strict and self.arithmetic.format.precision == 53 else wide(self.arithmetic.format)
 
 
-def summed(seen: Array, present: Array | None) -> Array:
+def asked(count: Callable[[int], int], of: Array) -> Array:
+    """A count of the oracle's, asked once for each number that occurs."""
+    least, most = int(of.min()), int(of.max())
+    return np.asarray(np.array([count(n) for n in range(least, most + 1)])[of - least])
+
+
+def over(how: np.ufunc, x: Array) -> Array:
+    """Each sample's terms, combined; few columns are faster one by one."""
+    if x.ndim == 2 and 0 < x.shape[1] < 16:
+        return np.asarray(reduce(how, x.T))
+    return np.asarray(how.reduce(x, axis=tuple(range(1, x.ndim))))  # over no axis at all it stays what it is
+
+
+def _where(present: Array | None, x: Array, other: Any) -> Array:
+    return x if present is None else np.where(present, x, other)
+
+
+def summed(x: Array, present: Array | None) -> Array:
     """Per-term numbers, added up over the terms that there are."""
-    if present is not None:
-        seen = np.where(present, seen, 0)
-    return seen.sum(axis=tuple(range(1, seen.ndim))) if seen.ndim > 1 else seen
+    return over(np.add, _where(present, x, 0))
 
 
-def greatest(seen: Array, present: Array | None) -> Array:
+def greatest(x: Array, present: Array | None) -> Array:
     """The largest of them and 0."""
-    if present is not None:
-        seen = np.where(present, seen, 0)
-    return np.maximum(seen, 0).max(axis=tuple(range(1, seen.ndim))) if seen.ndim > 1 else np.maximum(seen, 0)
+    return over(np.maximum, np.maximum(_where(present, x, 0), 0))
 
 
 def some(mask: Array, present: Array | None) -> Array:
     """Is it so for some term?"""
-    if present is not None:
-        mask = mask & present
-    return np.asarray(mask.any(axis=tuple(range(1, mask.ndim))))  # over no axis at all it stays what it is
+    return over(np.logical_or, _where(present, mask, False))
 
 
 def look(block: Block, dtype: Any, thorough: bool) -> Seen | None:

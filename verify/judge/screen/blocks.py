@@ -24,9 +24,11 @@ def blocks(batch: Batch, reduction: Reduction = "none") -> Iterator[tuple[Array,
     size = max(1, _COORDINATES // batch.width)
     for label, places in _by_label(batch):
         phi = batch.loss.shape(label, batch.params)
-        for start in range(0, len(places) if places is not None else batch.size, size):
-            at = slice(start, start + size) if places is None else places[start : start + size]
-            part, where = _part(batch, at), np.arange(batch.size)[at]
+        count = batch.size if places is None else len(places)
+        for start in range(0, count, size):
+            end = min(start + size, count)
+            where = np.arange(start, end) if places is None else places[start:end]
+            part = _part(batch, slice(start, end) if places is None else where)
             made = margins(part)
             if made is None:
                 yield where, None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from hingeproof.judge.screen.block import Block, greatest, look, some, summed
+from hingeproof.judge.screen.block import Block, asked, greatest, look, some, summed
 from hingeproof.judge.screen.shape import Seen
 from hingeproof.judge.screen.wide import EXACT, Array, errors, number
 from hingeproof.reference_impls.formats import is_power_of_two
@@ -74,12 +74,12 @@ def multiple(block: Block, dtype: Any) -> Array:
 
 def _counts(block: Block, touched: Array | int, active: Array | int = 0) -> Any:
     """Roundings of a coordinate that so many terms touch: the oracle's counts."""
-    terms = np.asarray(block.margins.terms)
-    most = max(int(np.max(touched, initial=0)), int(np.max(active, initial=0)))
-    slopes = np.array([slope_roundings(block.loss, block.phi, n) for n in range(most + 1)])
-    adds = np.array([additions(block.loss, n) for n in range(most + 1)])
-    own = np.where(terms > 0, slopes[active], 0) + block.scalings + block.products + (block.weight is not None)
-    return adds[touched] + (own[:, None] if np.ndim(touched) > 1 and np.ndim(own) else own)
+    loss, phi = block.loss, block.phi
+    slopes = asked(lambda n: slope_roundings(loss, phi, n), np.asarray(active))
+    adds = asked(lambda n: additions(loss, n), np.asarray(touched))
+    some_term = np.asarray(block.margins.terms) > 0
+    own = np.where(some_term, slopes, 0) + block.scalings + block.products + (block.weight is not None)
+    return adds + (own[:, None] if adds.ndim > 1 and own.ndim else own)
 
 
 def _box(block: Block, counts: Array, reach: Array, dtype: Any) -> Array:

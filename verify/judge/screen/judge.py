@@ -161,7 +161,7 @@ def _values(block: Block, value: Array, unjudged: Array) -> tuple[Array, Array]:
     infinite, lost = block.infinite * _scaled(block), block.infinite != 0
     accepted = lost & ((got == infinite) | (np.isnan(got) & np.isnan(infinite)))
 
-    def look(part: Block, i: Array, thorough: bool) -> tuple[Array, Array]:
+    def look(part: Block, i: Array | slice, thorough: bool) -> tuple[Array, Array]:
         good, none = judge_values(part, got[i], thorough=thorough)
         return good if fits is None else good & fits[i], none
 
@@ -169,7 +169,7 @@ def _values(block: Block, value: Array, unjudged: Array) -> tuple[Array, Array]:
 
 
 def _gradients(block: Block, got: tuple[Array, ...], unjudged: Array) -> tuple[Array, Array]:
-    def look(part: Block, i: Array, thorough: bool) -> tuple[Array, Array]:
+    def look(part: Block, i: Array | slice, thorough: bool) -> tuple[Array, Array]:
         return judge_gradients(part, tuple(g[i] for g in got), thorough=thorough)
 
     lost = block.infinite != 0
@@ -181,15 +181,16 @@ def _twice(
     accepted: Array,
     unjudged: Array,
     lost: Array,
-    look: Callable[[Block, Array, bool], tuple[Array, Array]],
+    look: Callable[[Block, Array | slice, bool], tuple[Array, Array]],
 ) -> tuple[Array, Array]:
     """The likeliest margins first; for what that leaves open, all that a correct program may compute."""
     for thorough in (False, True):
         rest = ~(accepted | unjudged | lost)
         if not rest.any():
             break
-        where = np.flatnonzero(rest)
-        good, none = look(block if rest.all() else block.take(where), where, thorough)
+        everywhere = rest.all()
+        where = slice(None) if everywhere else np.flatnonzero(rest)
+        good, none = look(block if everywhere else block.take(where), where, thorough)
         accepted[where] |= good
         unjudged[where] |= none & ~good
     return accepted & ~unjudged, unjudged

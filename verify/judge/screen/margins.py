@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -42,7 +43,7 @@ class Margins:
     given: bool = True
     norm: Norm | None = None
 
-    @property
+    @cached_property
     def terms(self) -> Array | int:
         """How many terms each sample has."""
         axes = tuple(range(1, self.x.ndim))
@@ -50,7 +51,7 @@ class Margins:
             return int(np.prod(np.broadcast_shapes(self.x.shape, () if self.y is None else self.y.shape)[1:]))
         return self.present.sum(axis=axes) if axes else self.present.astype(np.intp)
 
-    def take(self, where: Array) -> Margins:
+    def take(self, where: Array | slice) -> Margins:
         picked = {
             name: part[where]
             for name in ("x", "y", "present", "sign", "centre")

@@ -29,7 +29,7 @@ class Norm:
     reach: Array
     singular: Array
 
-    def take(self, where: Array) -> Norm:
+    def take(self, where: Array | slice) -> Norm:
         return replace(self, **{name: part[where] for name, part in vars(self).items()})
 
 

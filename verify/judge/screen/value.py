@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.judge.screen.block import Block, greatest, look, some, summed
+from hingeproof.judge.screen.block import Block, asked, greatest, look, some, summed
 from hingeproof.judge.screen.shape import Seen
 from hingeproof.judge.screen.wide import Array, errors, number, rounded
 from hingeproof.reference_impls.formats import to_float
@@ -30,9 +30,8 @@ def judge_values(block: Block, got: Array, *, thorough: bool) -> tuple[Array, Ar
 def roundings(block: Block) -> Array:
     """The oracle's count: for each sample, or one for all (without axes)."""
     terms = np.asarray(block.margins.terms)
-    least, most = int(terms.min()), int(terms.max())
-    table = [value_roundings(block.loss, block.phi if t else None, t) for t in range(least, most + 1)]
-    return np.asarray(np.array(table)[terms - least] + block.scalings + (block.weight is not None))
+    counts = asked(lambda t: value_roundings(block.loss, block.phi if t else None, t), terms)
+    return np.asarray(counts + block.scalings + (block.weight is not None))
 
 
 def _judged(block: Block, got: Array, counts: Array, thorough: bool) -> tuple[Array, Array]:
