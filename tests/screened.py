@@ -11,10 +11,8 @@ import numpy as np
 from flint import fmpq
 
 from hingeproof.judge.screen import exact
-from hingeproof.judge.screen.judge import screen
+from hingeproof.judge.screen.screening import screen
 from hingeproof.properties.case import Array, Batch, rows_of
-from hingeproof.properties.laws.gradient import in_range, singular
-from hingeproof.properties.laws.selection import chosen
 from hingeproof.properties.strategies import NUMPY_DTYPES, Spec, foci_of
 from hingeproof.reference_impls import in_numpy
 from hingeproof.reference_impls.formats import FORMATS, to_float
@@ -177,9 +175,7 @@ def compared(a: Answered) -> Counter[tuple[str, str, str]]:
                 screens = "unjudged" if unjudged[j] else "good" if accepted[j] else "open"
                 count[what, truth, screens] += 1
                 assert screens in ("open", truth), (what, truth, screens, batch.take([i]), a.value[i], row, word)
-            allowed = e.sub_gradients(by, a.products)
-            judged = allowed is not None and not singular(e) and in_range(allowed, batch.format.largest)
-            if judged and by != 0 and e.kinked:
-                want.update(chosen(e, by, row))
+            if masks.gradients[0][j]:
+                want += exact.selection(e, by, row)
     assert seen == want, (seen, want, batch, a.gradients)
     return count

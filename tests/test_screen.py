@@ -10,13 +10,15 @@ import pytest
 from flint import fmpq
 from tests.screened import Answered, answered, compared, drawn, made, right, strata
 
-from hingeproof.judge.screen import gradient, judge, value
+from hingeproof.judge.screen import exact, judge, screening
 from hingeproof.judge.screen.judge import FlushedThread
 from hingeproof.judge.screen.pieces import run
 from hingeproof.judge.screen.reduced import judge_reduced
 from hingeproof.judge.screen.wide import rounded
+from hingeproof.properties.case import rows_of
 from hingeproof.properties.strategies import NUMPY_DTYPES
-from hingeproof.reference_impls.formats import FORMATS, exact, to_float
+from hingeproof.reference_impls.formats import FORMATS, to_float
+from hingeproof.reference_impls.formats import exact as rational
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Arithmetic
 
@@ -121,6 +123,20 @@ def test_any_number_of_classes(name: str) -> None:
         assert {r.sample for r in found.rejections} == want | {0 if row else 1}, (width, str(found))
 
 
+@pytest.mark.parametrize("name", ["hinge", "epsilon_insensitive", "weston_watkins", "triplet_margin"])
+def test_the_selection_at_kinks_is_counted_over_right_and_wrong_answers(name: str) -> None:
+    rng, want, seen = np.random.default_rng(5), Counter[str](), Counter[str]()
+    for batch in strata(name, "float32", False, 12, seed=2):
+        a = answered(batch, "none", rng)
+        for i, e in enumerate(batch.evaluations):
+            row, by = rows_of(a.gradients, i), a.multiplier(i)
+            if exact.of_gradient(batch.format, batch.rows[i], e, by, a.products, row).judged:
+                want += exact.selection(e, by, row)
+        seen += judge.judge(batch, None, a.gradients).selection
+    assert sum(want.values()) > 5
+    assert seen == want
+
+
 def test_after_enough_rejections_the_rest_is_left() -> None:
     batch = drawn("hinge", "float32", 5000, 1, np.random.default_rng(0))
     answers, slopes = right(batch)
@@ -133,12 +149,11 @@ def test_after_enough_rejections_the_rest_is_left() -> None:
 @pytest.mark.parametrize("says", ["accepts", "opens"])
 def test_a_screen_that_accepts_or_opens_everything_is_seen(monkeypatch: Any, law: str, says: str) -> None:
     name = f"judge_{law}s"
-    assert hasattr({"value": value, "gradient": gradient}[law], name)
 
     def lying(block: Any, got: Any, **_: Any) -> Any:
         return np.full(len(block), says == "accepts"), np.zeros(len(block), bool)
 
-    monkeypatch.setattr(judge, name, lying)
+    monkeypatch.setattr(screening, name, lying)
     accepts = says == "accepts"
     test = test_it_says_nothing_that_the_oracle_does_not_say if accepts else test_right_answers_stay_with_the_screen
     with pytest.raises(AssertionError):
@@ -202,7 +217,7 @@ def test_a_sum_is_judged_as_the_laws_judge_it() -> None:
         for end in (interval.low, interval.high, interval.center):
             for ulps in range(-3, 4):
                 got = FORMATS["float32"].step(to_float(end), ulps)
-                assert (judge_reduced(batch, got, "mean").kind is None) == interval.allows(exact(got))
+                assert (judge_reduced(batch, got, "mean").kind is None) == interval.allows(rational(got))
 
 
 def test_a_thread_that_flushes_is_refused() -> None:
@@ -227,7 +242,7 @@ def test_rounding_is_that_of_the_format(dtype: str) -> None:
     middle = np.concatenate([middle, [to_float(fmt.overflow), to_float(fmt.largest), to_float(fmt.subnormal) / 2, 0]])
     for x in (middle, np.nextafter(middle, np.inf), np.nextafter(middle, 0), -middle):
         with np.errstate(over="ignore"):
-            assert rounded(x, fmt).tolist() == [to_float(fmt.round(exact(v))) for v in x.tolist()]
+            assert rounded(x, fmt).tolist() == [to_float(fmt.round(rational(v))) for v in x.tolist()]
 
 
 @pytest.mark.parametrize("name", SCALAR)

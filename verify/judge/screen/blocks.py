@@ -75,6 +75,12 @@ def _factors(batch: Batch) -> tuple[fmpq, ...]:
     return tuple(_base(batch) * w for w in weights)
 
 
+def by(batch: Batch, i: int, reduction: Reduction) -> fmpq:
+    """What one sample's gradient is multiplied by, its weight included."""
+    upstream = multiplier(batch, reduction) or rationals(batch.cotangent[i : i + 1])[0]
+    return upstream if batch.weight is None else upstream * rationals(batch.weight[i : i + 1])[0]
+
+
 def multiplier(batch: Batch, reduction: Reduction) -> fmpq | None:
     """What every sample's gradient is multiplied by under a reduction; None: by its own upstream gradient."""
     return {"none": None, "sum": ONE, "mean": fmpq(1, max(batch.size, 1))}[reduction]

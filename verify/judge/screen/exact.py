@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ from flint import fmpq
 
 from hingeproof.properties.case import show
 from hingeproof.properties.laws.gradient import describe_set, in_range, show_row, singular
+from hingeproof.properties.laws.selection import chosen
 from hingeproof.properties.laws.value import describe
 from hingeproof.reference_impls.formats import Extended, Format
 from hingeproof.reference_impls.oracle import Evaluation, Interval
@@ -70,3 +72,8 @@ def of_gradient(
     except TooWide:
         return UNJUDGED
     return Said(True, "gradient", describe_set(allowed), show_row(got))
+
+
+def selection(e: Evaluation, multiplier: fmpq, got: Sequence[Extended]) -> Counter[str]:
+    """Which sub-gradients were taken at the sample's kinks."""
+    return Counter(chosen(e, multiplier, got) if e.kinked and multiplier != 0 else ())

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from flint import fmpq
 
 from hingeproof.judge.screen import exact
-from hingeproof.judge.screen.block import Block
-from hingeproof.judge.screen.blocks import PRODUCTS, Reduction, blocks, multiplier
+from hingeproof.judge.screen.blocks import PRODUCTS, Reduction, by
 from hingeproof.judge.screen.exact import Kind, Said
-from hingeproof.judge.screen.gradient import judge_gradients
-from hingeproof.judge.screen.selection import kinked, selected
-from hingeproof.judge.screen.value import judge_values
-from hingeproof.judge.screen.wide import EXACT, Array, flushes, rounded
-from hingeproof.properties.case import ONE, Batch, rationals, rows_of
-from hingeproof.properties.laws.selection import chosen
+from hingeproof.judge.screen.screening import screen
+from hingeproof.judge.screen.wide import Array, flushes
+from hingeproof.properties.case import Batch, rationals, rows_of
 from hingeproof.reference_impls.formats import exact as rational
-from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.oracle import Evaluation
 
 
@@ -105,97 +99,6 @@ def judge(
     return out
 
 
-@dataclass(frozen=True)
-class Masks:
-    """What the screen says of the samples at `where`: accepted, and not to be judged; what is in neither is open."""
-
-    where: Array
-    values: tuple[Array, Array]
-    gradients: tuple[Array, Array]
-    selection: Counter[str]
-
-
-def screen(
-    batch: Batch, value: Array | None, gradients: Sequence[Array] | None, *, reduction: Reduction = "none"
-) -> Iterator[Masks]:
-    """The screen alone, block by block. It accepts only what the oracle accepts, and it rejects nothing."""
-    for where, block in blocks(batch, reduction):
-        with np.errstate(all="ignore"):
-            unjudged = _not_finite(batch, where)
-            nothing = np.zeros(len(where), bool), unjudged
-            values, slopes, seen = nothing, nothing, Counter[str]()
-            if block is not None and value is not None:
-                values = _values(block, value[where], unjudged)
-            if block is not None and gradients is not None:
-                got = tuple(np.asarray(g[where]).astype(EXACT) for g in gradients)
-                slopes = _gradients(block, got, unjudged)
-                judged = ~slopes[1]
-                seen = selected(block.finite, got, judged)
-                if block.margins.norm is not None:
-                    seen = _selected(batch, where[judged & kinked(block)], gradients, reduction)
-        yield Masks(where, values, slopes, seen)
-
-
-def _selected(batch: Batch, where: Array, gradients: Sequence[Array], reduction: Reduction) -> Counter[str]:
-    """The selection at kinks of margins with norms, in rationals."""
-    out: Counter[str] = Counter()
-    for i in where.tolist():
-        e = batch.take([i]).evaluations[0]
-        upstream = multiplier(batch, reduction) or rationals(batch.cotangent[i : i + 1])[0]
-        by = upstream * (ONE if batch.weight is None else rationals(batch.weight[i : i + 1])[0])
-        if e.kinked and by != 0:
-            out.update(chosen(e, by, rows_of(gradients, i)))
-    return out
-
-
-def _not_finite(batch: Batch, where: Array) -> Array:
-    """Where a weight or an upstream gradient is not finite: no law speaks of that."""
-    given = [x[where] for x in (batch.weight, batch.cotangent) if x is not None]
-    finite: Array = np.logical_and.reduce([np.isfinite(x.astype(EXACT)) for x in given])
-    return ~finite
-
-
-def _values(block: Block, value: Array, unjudged: Array) -> tuple[Array, Array]:
-    got = np.asarray(value).astype(EXACT)
-    fits = _fits(value, got, block)
-    infinite, lost = block.infinite * _scaled(block), block.infinite != 0
-    accepted = lost & ((got == infinite) | (np.isnan(got) & np.isnan(infinite)))
-
-    def look(part: Block, i: Array | slice, thorough: bool) -> tuple[Array, Array]:
-        good, none = judge_values(part, got[i], thorough=thorough)
-        return good if fits is None else good & fits[i], none
-
-    return _twice(block.finite, accepted, unjudged.copy(), lost, look)
-
-
-def _gradients(block: Block, got: tuple[Array, ...], unjudged: Array) -> tuple[Array, Array]:
-    def look(part: Block, i: Array | slice, thorough: bool) -> tuple[Array, Array]:
-        return judge_gradients(part, tuple(g[i] for g in got), thorough=thorough)
-
-    lost = block.infinite != 0
-    return _twice(block.finite, np.zeros(len(block), bool), unjudged | lost, lost, look)
-
-
-def _twice(
-    block: Block,
-    accepted: Array,
-    unjudged: Array,
-    lost: Array,
-    look: Callable[[Block, Array | slice, bool], tuple[Array, Array]],
-) -> tuple[Array, Array]:
-    """The likeliest margins first; for what that leaves open, all that a correct program may compute."""
-    for thorough in (False, True):
-        rest = ~(accepted | unjudged | lost)
-        if not rest.any():
-            break
-        everywhere = rest.all()
-        where = slice(None) if everywhere else np.flatnonzero(rest)
-        good, none = look(block if everywhere else block.take(where), where, thorough)
-        accepted[where] |= good
-        unjudged[where] |= none & ~good
-    return accepted & ~unjudged, unjudged
-
-
 @dataclass
 class _Oracle:
     """The rational oracle for what is open in one batch."""
@@ -226,26 +129,13 @@ class _Oracle:
         return exact.of_value(e, self._weight(i), rational(value[i]))
 
     def gradient(self, i: int, e: Evaluation, gradients: Sequence[Array]) -> Said:
-        batch, weight = self.batch, self._weight(i)
-        upstream = multiplier(batch, self.reduction) or rationals(batch.cotangent[i : i + 1])[0]
-        products = PRODUCTS[self.reduction] + (weight is not None)
-        row = rows_of(batch.inputs, i)
-        by = upstream * (ONE if weight is None else weight)
-        return exact.of_gradient(batch.format, row, e, by, products, rows_of(gradients, i))
+        batch = self.batch
+        products = PRODUCTS[self.reduction] + (batch.weight is not None)
+        multiple, got = by(batch, i, self.reduction), rows_of(gradients, i)
+        said = exact.of_gradient(batch.format, rows_of(batch.inputs, i), e, multiple, products, got)
+        if said.judged:
+            self.out.selection += exact.selection(e, multiple, got)
+        return said
 
     def _weight(self, i: int) -> fmpq | None:
         return None if self.batch.weight is None else rationals(self.batch.weight[i : i + 1])[0]
-
-
-def _scaled(block: Block) -> Array:
-    """What an infinite loss is multiplied by, as the oracle does it."""
-    factor = np.array([to_float(f) for f in block.factors])[block.of]
-    return np.asarray(factor if block.weight is None else factor * block.weight)
-
-
-def _fits(given: Array, got: Array, block: Block) -> Array | None:
-    """Is the answer a number of the format? A wider one has a narrower interval: the oracle judges it."""
-    fmt = block.arithmetic.format
-    if np.asarray(given).dtype.name == fmt.name:
-        return None  # all of them
-    return np.asarray((rounded(got, fmt) == got) | ~np.isfinite(got))

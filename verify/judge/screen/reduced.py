@@ -11,7 +11,8 @@ from hingeproof.judge.screen import exact
 from hingeproof.judge.screen.block import Block, greatest, summed
 from hingeproof.judge.screen.blocks import blocks
 from hingeproof.judge.screen.exact import GOOD, UNJUDGED, Said
-from hingeproof.judge.screen.value import multiple, rough_peak, roundings, slack_of
+from hingeproof.judge.screen.overflow import rough_peak
+from hingeproof.judge.screen.value import multiple, roundings, slack_of
 from hingeproof.judge.screen.wide import Array, errors, number, rounded, wide
 from hingeproof.properties.case import Batch, show
 from hingeproof.properties.laws.reductions import reduced_interval, reduction_roundings

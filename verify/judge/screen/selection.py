@@ -9,7 +9,7 @@ import numpy as np
 from flint import fmpq
 
 from hingeproof.judge.screen.block import ONE, Block
-from hingeproof.judge.screen.gradient import beside, multiple
+from hingeproof.judge.screen.box import beside, multiple
 from hingeproof.judge.screen.wide import Array, exactly, number, wide
 from hingeproof.reference_impls.formats import to_float
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hingeproof.judge.screen.block import Block, asked, greatest, look, some, summed
+from hingeproof.judge.screen.overflow import bounds_exist
 from hingeproof.judge.screen.shape import Seen
 from hingeproof.judge.screen.wide import Array, errors, number, rounded
 from hingeproof.reference_impls.formats import to_float
@@ -113,57 +114,3 @@ def _within(block: Block, low: Array, high: Array, slack: Array, got: Array) -> 
         inside = np.where(got == np.inf, high + slack >= overflow, inside)
         inside = np.where(got == -np.inf, low - slack <= -overflow, inside)
     return inside | _flushed(block, [low, high], got)
-
-
-# -- is there a bound? -------------------------------------------------------------------------------------------------
-
-
-def bounds_exist(block: Block, seen: Seen, ends: list[Array], dtype: Any) -> tuple[Array, Array]:
-    """Where no intermediate result overflows, or none is larger than the result; and where one surely does."""
-    largest = number(block.arithmetic.format.largest, dtype)
-    scale = _largest_scale(block, dtype)
-    yes, no = np.ones(len(block), bool), np.zeros(len(block), bool)
-    if rough_peak(block) * np.max(scale) * _MORE < largest:
-        return yes, no
-    tops, grows = _peaks(block, dtype)
-    yes = tops * scale * _MORE < largest
-    plain = block.margins.y is None and not block.arithmetic.flush  # then e(z) = 0, and both sizes are seen
-    least = summed(seen.magnitude, block.margins.present) * scale / _MORE
-    if plain and block.margins.x.ndim == 1 and block.whole:
-        heavy = True if block.weight is None else np.abs(block.weight) >= 1
-        yes |= grows & heavy & ~np.isnan(least)
-    larger: Array | bool = True if plain else np.abs(block.factor(dtype)) * _MORE < 1
-    no = ~yes & (least >= largest) & (least > max_of(*map(np.abs, ends)) * _MORE) & larger
-    return yes, no
-
-
-def _largest_scale(block: Block, dtype: Any) -> Any:
-    """What of factor, class weight and weight may have been multiplied with when an intermediate is formed."""
-    factor = block.factor(dtype)
-    weight = np.maximum(1, 1 if block.weight is None else np.abs(block.weight.astype(dtype)))
-    return np.maximum(np.maximum(1, factor), np.abs(factor / number(block.base, dtype))) * weight
-
-
-def rough_peak(block: Block) -> Any:
-    """No intermediate result in the block is larger, before factors and weights."""
-    m, dtype = block.margins, np.longdouble
-    table = block.shape(dtype)
-    assert table is not None
-    sizes = [dtype(np.nanmax(np.abs(p), initial=0)) for p in (m.x, m.y) if p is not None]
-    d = sum(sizes, dtype(1)) + max(abs(p.anchor) for p in table.pieces)
-    terms = dtype(np.max(m.terms, initial=1))
-    return max(max(p.magnitude(d), d * d if p.c2 else d) for p in table.pieces) * terms
-
-
-def _peaks(block: Block, dtype: Any) -> tuple[Array, Array]:
-    """At least each sample's largest intermediate result, and where none is larger than φ itself."""
-    table, m = block.shape(dtype), block.margins
-    assert table is not None
-    z = (m.x if m.y is None else m.x - m.y).astype(dtype)
-    peak, total, grows = np.zeros(z.shape, dtype), np.zeros(z.shape, dtype), np.ones(z.shape, bool)
-    for piece, here, d in table.touched(z, m.error()):
-        size = piece.magnitude(d)
-        total = np.where(here, np.maximum(total, size), total)
-        peak = np.where(here, np.maximum(peak, np.maximum(size, d * d if piece.c2 else d)), peak)
-        grows &= ~here | piece.grows
-    return np.maximum(summed(total, m.present), greatest(peak, m.present)), grows
