@@ -1,11 +1,12 @@
 """How fast the screen judges: samples/s, value, gradient and selection at kinks included, beside what else there is.
 
 Beside it in one run: the bare evaluation of the same batch, `torch.autograd.gradcheck`, and one pass of the engine.
-Run by `tox -e bench`. Nothing here asserts a time: the figures go into the benchmark's `extra_info`.
+Run by `tox -e bench`. Nothing here asserts a time: the figures, of processor time, go into the benchmark's `extra_info`.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from hingeproof.reference_impls.formats import FORMATS, to_float
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.reference_impls.oracle import Arithmetic
 
+pytestmark = pytest.mark.benchmark(timer=time.process_time)  # the ratios hold on a busy machine, too
 SAMPLES = 1 << 20
 
 
