@@ -67,6 +67,8 @@ def beside(answers: Any, rng: np.random.Generator) -> Any:
     """Three in four right; else a place beside, the other sign, another piece, NaN or infinity."""
     bits = answers.view(np.uint16) + rng.choice(np.array([0, 0, 0, 1, 65535, 2], np.uint16), answers.shape)
     moved = bits.view(answers.dtype)
+    with np.errstate(invalid="ignore"):  # beside an infinity are signalling NaNs
+        moved = np.where(np.isnan(moved), np.array(np.nan, answers.dtype), moved)
     silly = rng.choice(np.array([0.0, -0.0, -1.0, 1.0, np.nan, np.inf], answers.dtype), answers.shape)
     return np.where(rng.random(answers.shape) < 0.1, silly, moved)
 
