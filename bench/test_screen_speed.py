@@ -1,7 +1,7 @@
 """How fast the screen judges: samples/s, value, gradient and selection at kinks included, beside what else there is.
 
 Beside it in one run: the bare evaluation of the same batch, `torch.autograd.gradcheck`, and one pass of the engine.
-Run by `tox -e bench`. Nothing here asserts a time: figures of processor time go into the benchmark's `extra_info`.
+OnePiece by `tox -e bench`. Nothing here asserts a time: figures of processor time go into the benchmark's `extra_info`.
 """
 
 from __future__ import annotations

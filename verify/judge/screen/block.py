@@ -11,7 +11,7 @@ import numpy as np
 from flint import fmpq
 
 from hingeproof.judge.screen.margins import Margins
-from hingeproof.judge.screen.shape import Seen, Shape, shape
+from hingeproof.judge.screen.shape import Hulls, Shape, shape
 from hingeproof.judge.screen.wide import EXACT, Array, number, wide
 from hingeproof.reference_impls.definition import Loss
 from hingeproof.reference_impls.formats import is_power_of_two, to_float
@@ -22,7 +22,7 @@ ONE = fmpq(1)
 
 
 @dataclass(frozen=True)
-class Block:
+class Chunk:
     """Samples that share φ. `factors` are those of the classes (one for all without class weights), `of` picks one.
 
     multiplier: what the gradients are multiplied by beside factor and weight: the upstream gradient, 1 or 1/N.
@@ -40,7 +40,7 @@ class Block:
     multiplier: Array | fmpq
     products: int
 
-    def take(self, where: Array | slice) -> Block:
+    def take(self, where: Array | slice) -> Chunk:
         return replace(
             self,
             margins=self.margins.take(where),
@@ -53,7 +53,7 @@ class Block:
         return len(self.of)
 
     @cached_property
-    def finite(self) -> Block:
+    def finite(self) -> Chunk:
         """The same with each infinite margin at which φ has a limit in the reals moved to where φ is that limit.
 
         A margin of +∞ past the end of the margin is no term any more. What is left and not finite is in `infinite`.
@@ -66,7 +66,7 @@ class Block:
         return self._sorted[1]
 
     @cached_property
-    def _sorted(self) -> tuple[Block, Array]:
+    def _sorted(self) -> tuple[Chunk, Array]:
         m = self.margins
         parts = [m.x] if m.y is None else [m.x, m.y]
         if all(np.isfinite(p).all() for p in parts):
@@ -150,7 +150,7 @@ def some(mask: Array, present: Array | None) -> Array:
     return over(np.logical_or, _where(present, mask, False))
 
 
-def look(block: Block, dtype: Any, thorough: bool) -> Seen | None:
+def look(block: Chunk, dtype: Any, thorough: bool) -> Hulls | None:
     """φ over the margins that may have been computed: the likeliest alone, or all that are known."""
     table = block.shape(dtype)
     if table is None:

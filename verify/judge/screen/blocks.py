@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from flint import fmpq
 
-from hingeproof.judge.screen.block import ONE, Block
+from hingeproof.judge.screen.block import ONE, Chunk
 from hingeproof.judge.screen.margins import margins
 from hingeproof.judge.screen.wide import EXACT, Array
 from hingeproof.properties.batch import Batch, rationals
@@ -18,7 +18,7 @@ PRODUCTS = {"none": 0, "sum": 0, "mean": 2}  # roundings of what the gradient is
 _COORDINATES = 1 << 14  # what fits a core's cache; 2¹⁶ was two to three times slower
 
 
-def blocks(batch: Batch, reduction: Reduction = "none") -> Iterator[tuple[Array, Block | None]]:
+def blocks(batch: Batch, reduction: Reduction = "none") -> Iterator[tuple[Array, Chunk | None]]:
     """The batch in pieces that share φ: where its samples are, and they as a block; None: for the oracle alone."""
     factors = _factors(batch)
     size = max(1, _COORDINATES // batch.width)
@@ -33,7 +33,7 @@ def blocks(batch: Batch, reduction: Reduction = "none") -> Iterator[tuple[Array,
             if made is None:
                 yield where, None
                 continue
-            block = Block(
+            block = Chunk(
                 loss=batch.loss,
                 phi=phi,
                 arithmetic=batch.arithmetic,

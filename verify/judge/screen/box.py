@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from hingeproof.judge.screen.block import Block, asked
-from hingeproof.judge.screen.shape import Seen
+from hingeproof.judge.screen.block import Chunk, asked
+from hingeproof.judge.screen.shape import Hulls
 from hingeproof.judge.screen.wide import Array, errors, number
 from hingeproof.reference_impls.oracle import additions, slope_roundings
 
 _MORE = 1 + 2.0**-10
 
 
-def multiple(block: Block, dtype: Any) -> Array:
+def multiple(block: Chunk, dtype: Any) -> Array:
     """What each sample's slopes are multiplied by."""
     upstream = block.multiplier
     scale = block.factor(dtype) * (
@@ -26,7 +26,7 @@ def multiple(block: Block, dtype: Any) -> Array:
     return np.broadcast_to(scale, (len(block),))
 
 
-def roundings(block: Block, touched: Array | int, active: Array | int = 0) -> Any:
+def roundings(block: Chunk, touched: Array | int, active: Array | int = 0) -> Any:
     """Roundings of a coordinate that so many terms touch: the oracle's counts."""
     loss, phi = block.loss, block.phi
     each = asked(lambda n: slope_roundings(loss, phi, n), np.asarray(active))
@@ -36,7 +36,7 @@ def roundings(block: Block, touched: Array | int, active: Array | int = 0) -> An
     return adds + (own[:, None] if adds.ndim > 1 and own.ndim else own)
 
 
-def box(block: Block, counts: Array, reach: Array, dtype: Any) -> Array:
+def box(block: Chunk, counts: Array, reach: Array, dtype: Any) -> Array:
     """γ_n · reach + n · η, and what a mode that flushes may lose, less the share kept for the wide dtype."""
     if not counts.any() and not block.arithmetic.flush:
         return np.zeros(np.shape(reach), dtype)
@@ -51,7 +51,7 @@ def beside(scale: Array, like: Array) -> Array:
     return scale.reshape(-1, *[1] * (like.ndim - 1)) if scale.ndim else scale
 
 
-def slopes(block: Block, seen: Seen, scale: Array) -> tuple[Array, Array, Array]:
+def slopes(block: Chunk, seen: Hulls, scale: Array) -> tuple[Array, Array, Array]:
     """Each term's slopes times the multiple, as an interval, and the larger size of its ends."""
     by = beside(scale, seen.least)
     a, b = seen.least * by, seen.steepest * by

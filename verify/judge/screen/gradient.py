@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.judge.screen.block import Block, look, some
+from hingeproof.judge.screen.block import Chunk, look, some
 from hingeproof.judge.screen.box import beside, box, multiple, roundings, slopes
 from hingeproof.judge.screen.overflow import in_range, unbounded
 from hingeproof.judge.screen.rows import in_pairs, in_simplex, in_star
-from hingeproof.judge.screen.shape import Seen
+from hingeproof.judge.screen.shape import Hulls
 from hingeproof.judge.screen.wide import Array, number
 from hingeproof.reference_impls.formats import is_power_of_two
 from hingeproof.reference_impls.oracle import slope_roundings
@@ -18,7 +18,7 @@ from hingeproof.reference_impls.oracle import slope_roundings
 _MORE = 1 + 2.0**-10
 
 
-def judge_gradients(block: Block, got: tuple[Array, ...], *, thorough: bool) -> tuple[Array, Array]:
+def judge_gradients(block: Chunk, got: tuple[Array, ...], *, thorough: bool) -> tuple[Array, Array]:
     """Two masks over the samples: accepted, and not judged. What is in neither is open."""
     m = block.margins
     dtype = block.dtype(m.layout == "own" and strict(block))
@@ -45,14 +45,14 @@ def judge_gradients(block: Block, got: tuple[Array, ...], *, thorough: bool) -> 
     return accepted & near, far | unbounded(block)
 
 
-def strict(block: Block) -> bool:
+def strict(block: Chunk) -> bool:
     """May no operation of the gradient round, and does none here?"""
     rounded = slope_roundings(block.loss, block.phi, 0)
     powers = all(c1 == 0 or (abs(c1) >= 1 and is_power_of_two(c1)) for _, (_, c1, _) in block.phi.around)
     return bool(rounded == 0 and powers and block.whole and block.products == 0 and block.weight is None)
 
 
-def _own(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
+def _own(block: Chunk, seen: Hulls, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
     m, g = block.margins, got[0].astype(dtype, copy=False)
     if m.sign is not None:
         g = g * m.sign
@@ -64,7 +64,7 @@ def _own(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: 
     return ~some(~inside, None)
 
 
-def _of_norm(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
+def _of_norm(block: Chunk, seen: Hulls, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
     """One slope times the margin's gradient; of the slopes between, only the middle is tried."""
     norm, g = block.margins.norm, np.hstack([x.astype(dtype) for x in got])
     assert norm is not None

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.judge.screen.block import Block, greatest, summed
+from hingeproof.judge.screen.block import Chunk, greatest, summed
 from hingeproof.judge.screen.box import beside, roundings
-from hingeproof.judge.screen.shape import Seen
+from hingeproof.judge.screen.shape import Hulls
 from hingeproof.judge.screen.wide import EXACT, Array, errors, number
 
 _MORE = 1 + 2.0**-10  # far more than the wide dtype's roundings
 
 
-def bounds_exist(block: Block, seen: Seen, ends: list[Array], dtype: Any) -> tuple[Array, Array]:
+def bounds_exist(block: Chunk, seen: Hulls, ends: list[Array], dtype: Any) -> tuple[Array, Array]:
     """Where no intermediate result overflows, or none is larger than the result; and where one surely does."""
     largest = number(block.arithmetic.format.largest, dtype)
     scale = _largest_scale(block, dtype)
@@ -33,14 +33,14 @@ def bounds_exist(block: Block, seen: Seen, ends: list[Array], dtype: Any) -> tup
     return yes, no
 
 
-def _largest_scale(block: Block, dtype: Any) -> Any:
+def _largest_scale(block: Chunk, dtype: Any) -> Any:
     """What of factor, class weight and weight may have been multiplied with when an intermediate is formed."""
     factor = block.factor(dtype)
     weight = np.maximum(1, 1 if block.weight is None else np.abs(block.weight.astype(dtype)))
     return np.maximum(np.maximum(1, factor), np.abs(factor / number(block.base, dtype))) * weight
 
 
-def rough_peak(block: Block) -> Any:
+def rough_peak(block: Chunk) -> Any:
     """No intermediate result in the block is larger, before factors and weights."""
     m, dtype = block.margins, np.longdouble
     table = block.shape(dtype)
@@ -51,7 +51,7 @@ def rough_peak(block: Block) -> Any:
     return max(max(p.magnitude(d), d * d if p.c2 else d) for p in table.pieces) * terms
 
 
-def _peaks(block: Block, dtype: Any) -> tuple[Array, Array]:
+def _peaks(block: Chunk, dtype: Any) -> tuple[Array, Array]:
     """At least each sample's largest intermediate result, and where none is larger than φ itself."""
     table, m = block.shape(dtype), block.margins
     assert table is not None
@@ -65,7 +65,7 @@ def _peaks(block: Block, dtype: Any) -> tuple[Array, Array]:
     return np.maximum(summed(total, m.present), greatest(peak, m.present)), grows
 
 
-def in_range(block: Block, seen: Seen, scale: Array, dtype: Any) -> tuple[Array, Array]:
+def in_range(block: Chunk, seen: Hulls, scale: Array, dtype: Any) -> tuple[Array, Array]:
     """Where every gradient allowed is surely below a quarter of the largest number; and where one surely is not."""
     quarter = number(block.arithmetic.format.largest, dtype) / 4
     m, table = block.margins, block.shape(dtype)
@@ -98,7 +98,7 @@ def _largest(x: Array, present: Array | None) -> Array:
     return greatest(np.abs(x), present)
 
 
-def unbounded(block: Block) -> Array:
+def unbounded(block: Chunk) -> Array:
     """Where so many terms are added up that no bound exists."""
     m = block.margins
     touched = np.asarray(1 if m.layout in ("own", "norm") else m.terms)

@@ -30,7 +30,7 @@ _SIGNS: Mapping[str, Any] = {"binary": lambda label: float(label), "score": lamb
 
 
 @dataclass(frozen=True)
-class Run:
+class OnePiece:
     """What is right for every score of a run. Scores and answers are numbers of the format, in float64 arrays."""
 
     sign: float
@@ -69,7 +69,7 @@ def run(
     *,
     upstream: float = 1.0,
     scale: fmpq = ONE,
-) -> Run | None:
+) -> OnePiece | None:
     """What is right from score `first` to score `last`; None where that takes more than one polynomial.
 
     That is where a break or another sign lies between, a result nears overflow or the subnormal range of a mode that
@@ -111,7 +111,7 @@ def run(
     by = fmpq(*upstream.as_integer_ratio()) * scale * int(sign)
     if k == 0 and exact(to_float(by)) != by:
         return None
-    return Run(
+    return OnePiece(
         sign, piece, to_float(scale), magic, (value_error[0], value_error[1] * amplified), to_float(by), slope_error
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hingeproof.judge.screen import exact
-from hingeproof.judge.screen.block import Block, greatest, summed
+from hingeproof.judge.screen.block import Chunk, greatest, summed
 from hingeproof.judge.screen.blocks import blocks
 from hingeproof.judge.screen.exact import GOOD, UNJUDGED, Said
 from hingeproof.judge.screen.overflow import rough_peak
@@ -64,7 +64,7 @@ def _sums(batch: Batch) -> _Sums | None:
     return out
 
 
-def _add(out: _Sums, block: Block, dtype: Any) -> None:
+def _add(out: _Sums, block: Chunk, dtype: Any) -> None:
     m, table = block.margins, block.shape(dtype)
     assert table is not None
     z = m.x.astype(dtype) if m.y is None else m.x.astype(dtype) - m.y

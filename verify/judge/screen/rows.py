@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.judge.screen.block import Block, greatest, over, some, summed
+from hingeproof.judge.screen.block import Chunk, greatest, over, some, summed
 from hingeproof.judge.screen.box import beside, box, roundings, slopes
-from hingeproof.judge.screen.shape import Seen
+from hingeproof.judge.screen.shape import Hulls
 from hingeproof.judge.screen.wide import Array
 
 
-def in_star(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
+def in_star(block: Chunk, seen: Hulls, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
     """Each term's multiple t_k is confined by its own coordinate; the centre confines their sum."""
     m = block.margins
     centre, others = _coordinates(block, got, dtype)
@@ -24,7 +24,7 @@ def in_star(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtyp
     return np.asarray(fits & (summed(low, m.present) <= centre + off) & (summed(high, m.present) >= centre - off))
 
 
-def in_simplex(block: Block, seen: Seen, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
+def in_simplex(block: Chunk, seen: Hulls, scale: Array, got: tuple[Array, ...], dtype: Any) -> Array:
     """A maximum: shares λ ≥ 0 of the terms that attain it, Σ λ = 1, or ≤ 1 where 0 attains it, too."""
     m = block.margins
     table = block.shape(dtype)
@@ -59,7 +59,7 @@ def _add_exactly(shares: Array, full: Array) -> Array:
     return ~some(small, None) | (over(np.add, (shares != 0).astype(np.intp)) <= 1)
 
 
-def _rest_is_zero(block: Block, others: Array, terms: Array | None) -> Array:
+def _rest_is_zero(block: Chunk, others: Array, terms: Array | None) -> Array:
     """Are the coordinates 0 that neither these terms nor the centre move? (None: all are moved.)"""
     centre = block.margins.centre
     if terms is None or centre is None:
@@ -67,7 +67,7 @@ def _rest_is_zero(block: Block, others: Array, terms: Array | None) -> Array:
     return ~some((others != 0) & ~terms & (np.arange(others.shape[1]) != centre[:, None]), None)
 
 
-def _coordinates(block: Block, got: tuple[Array, ...], dtype: Any) -> tuple[Array, Array]:
+def _coordinates(block: Chunk, got: tuple[Array, ...], dtype: Any) -> tuple[Array, Array]:
     """The centre's gradient, and those of the others with their signs turned, 0 where there is no term."""
     m = block.margins
     assert m.centre is not None
@@ -77,7 +77,7 @@ def _coordinates(block: Block, got: tuple[Array, ...], dtype: Any) -> tuple[Arra
     return centre, -others.astype(dtype)
 
 
-def in_pairs(block: Block, seen: Seen, scale: Array, got: Array, dtype: Any) -> Array:
+def in_pairs(block: Chunk, seen: Hulls, scale: Array, got: Array, dtype: Any) -> Array:
     """Is the gradient one that takes the same side of every kink, or the middle? Other choices are left open."""
     m, g = block.margins, got.astype(dtype)
     assert m.present is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hingeproof.judge.screen import exact
-from hingeproof.judge.screen.block import Block
+from hingeproof.judge.screen.block import Chunk
 from hingeproof.judge.screen.blocks import Reduction, blocks, by
 from hingeproof.judge.screen.gradient import judge_gradients
 from hingeproof.judge.screen.selection import kinked, selected
@@ -68,21 +68,21 @@ def _not_finite(batch: Batch, where: Array) -> Array:
     return ~finite
 
 
-def _values(block: Block, value: Array, unjudged: Array) -> tuple[Array, Array]:
+def _values(block: Chunk, value: Array, unjudged: Array) -> tuple[Array, Array]:
     got = np.asarray(value).astype(EXACT)
     fits = _fits(value, got, block)
     infinite, lost = block.infinite * _scaled(block), block.infinite != 0
     accepted = lost & ((got == infinite) | (np.isnan(got) & np.isnan(infinite)))
 
-    def look(part: Block, i: Array | slice, thorough: bool) -> tuple[Array, Array]:
+    def look(part: Chunk, i: Array | slice, thorough: bool) -> tuple[Array, Array]:
         good, none = judge_values(part, got[i], thorough=thorough)
         return good if fits is None else good & fits[i], none
 
     return _twice(block.finite, accepted, unjudged.copy(), lost, look)
 
 
-def _gradients(block: Block, got: tuple[Array, ...], unjudged: Array) -> tuple[Array, Array]:
-    def look(part: Block, i: Array | slice, thorough: bool) -> tuple[Array, Array]:
+def _gradients(block: Chunk, got: tuple[Array, ...], unjudged: Array) -> tuple[Array, Array]:
+    def look(part: Chunk, i: Array | slice, thorough: bool) -> tuple[Array, Array]:
         return judge_gradients(part, tuple(g[i] for g in got), thorough=thorough)
 
     lost = block.infinite != 0
@@ -90,11 +90,11 @@ def _gradients(block: Block, got: tuple[Array, ...], unjudged: Array) -> tuple[A
 
 
 def _twice(
-    block: Block,
+    block: Chunk,
     accepted: Array,
     unjudged: Array,
     lost: Array,
-    look: Callable[[Block, Array | slice, bool], tuple[Array, Array]],
+    look: Callable[[Chunk, Array | slice, bool], tuple[Array, Array]],
 ) -> tuple[Array, Array]:
     """The likeliest margins first; for what that leaves open, all that a correct program may compute."""
     for thorough in (False, True):
@@ -109,13 +109,13 @@ def _twice(
     return accepted & ~unjudged, unjudged
 
 
-def _scaled(block: Block) -> Array:
+def _scaled(block: Chunk) -> Array:
     """What an infinite loss is multiplied by, as the oracle does it."""
     factor = np.array([to_float(f) for f in block.factors])[block.of]
     return np.asarray(factor if block.weight is None else factor * block.weight)
 
 
-def _fits(given: Array, got: Array, block: Block) -> Array | None:
+def _fits(given: Array, got: Array, block: Chunk) -> Array | None:
     """Is the answer a number of the format? A wider one has a narrower interval: the oracle judges it."""
     fmt = block.arithmetic.format
     if np.asarray(given).dtype.name == fmt.name:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from hingeproof.judge.screen.block import ONE, Block
+from hingeproof.judge.screen.block import ONE, Chunk
 from hingeproof.judge.screen.box import beside, multiple
 from hingeproof.judge.screen.wide import Array, exactly, number, wide
 from hingeproof.reference_impls.formats import to_float
 
 
-def selected(block: Block, got: tuple[Array, ...], judged: Array) -> Counter[str]:
+def selected(block: Chunk, got: tuple[Array, ...], judged: Array) -> Counter[str]:
     """The weights w of the steep side, at each kink whose margin is exact and alone moves a coordinate."""
     m, dtype = block.margins, wide(block.arithmetic.format)
     out: Counter[str] = Counter()
@@ -40,7 +40,7 @@ def selected(block: Block, got: tuple[Array, ...], judged: Array) -> Counter[str
     return out
 
 
-def kinked(block: Block) -> Array:
+def kinked(block: Chunk) -> Array:
     """Where a margin of norms may be exactly on a kink."""
     return np.isin(block.margins.x, [to_float(kink) for kink in block.phi.kinks])
 
@@ -56,7 +56,7 @@ def _count(out: Counter[str], g: Array, full: Array, over: Array, known: Array) 
             out[name] += int(mask.sum())
 
 
-def _full(block: Block, steep: fmpq, dtype: Any) -> tuple[Array, Array, Array]:
+def _full(block: Chunk, steep: fmpq, dtype: Any) -> tuple[Array, Array, Array]:
     """The gradient of the steep side as numerator and denominator, and where the first is exact.
 
     An inexact one is no multiple of a number that can be answered.
@@ -85,7 +85,7 @@ def _product(a: Array, b: Array) -> tuple[Array, Array]:
     return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl == 0
 
 
-def _alone(block: Block, got: tuple[Array, ...], on: Array) -> list[tuple[Array, Array, Array]]:
+def _alone(block: Chunk, got: tuple[Array, ...], on: Array) -> list[tuple[Array, Array, Array]]:
     """Gradients, the signs of their coordinates in the margin, and where a kinked term is the only one to move them."""
     m, n = block.margins, len(block)
     if m.layout == "own":

@@ -50,7 +50,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Hulls:
     """What φ is at one margin or over several: hulls of values and of slopes, the largest magnitude. NaN: unknown."""
 
     low: Array
@@ -59,8 +59,8 @@ class Seen:
     steepest: Array
     magnitude: Array
 
-    def joined(self, other: Seen) -> Seen:
-        return Seen(
+    def joined(self, other: Hulls) -> Hulls:
+        return Hulls(
             np.fmin(self.low, other.low),
             np.fmax(self.high, other.high),
             np.fmin(self.least, other.least),
@@ -76,7 +76,7 @@ class Shape:
     breaks: tuple[Any, ...]
     pieces: tuple[Piece, ...]
 
-    def at(self, z: Offset) -> Seen:
+    def at(self, z: Offset) -> Hulls:
         """φ at one margin."""
         known: dict[float, Array] = {}
 
@@ -102,7 +102,7 @@ class Shape:
         if nowhere.any():  # a comparison with NaN has chosen a piece: what it says is void
             full = [np.where(nowhere, np.nan, x) for x in full]
         value, left, slope, size = full
-        return Seen(value, value, np.minimum(left, slope), np.maximum(left, slope), size)
+        return Hulls(value, value, np.minimum(left, slope), np.maximum(left, slope), size)
 
     def touched(self, z: Array, error: Array | float) -> list[tuple[Piece, Array, Array]]:
         """Each piece, where [z − error, z + error] meets it, and the largest |d| there (an upper bound)."""

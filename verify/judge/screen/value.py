@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hingeproof.judge.screen.block import Block, asked, greatest, look, some, summed
+from hingeproof.judge.screen.block import Chunk, asked, greatest, look, some, summed
 from hingeproof.judge.screen.overflow import bounds_exist
-from hingeproof.judge.screen.shape import Seen
+from hingeproof.judge.screen.shape import Hulls
 from hingeproof.judge.screen.wide import Array, errors, number, rounded
 from hingeproof.reference_impls.formats import to_float
 from hingeproof.reference_impls.oracle import amplification, value_roundings
@@ -16,7 +16,7 @@ from hingeproof.reference_impls.oracle import amplification, value_roundings
 _MORE = 1 + 2.0**-10  # far more than the wide dtype's roundings
 
 
-def judge_values(block: Block, got: Array, *, thorough: bool) -> tuple[Array, Array]:
+def judge_values(block: Chunk, got: Array, *, thorough: bool) -> tuple[Array, Array]:
     """Two masks over the samples: accepted, and without a bound. What is in neither is open."""
     counts = roundings(block)
     once = counts <= 1
@@ -28,14 +28,14 @@ def judge_values(block: Block, got: Array, *, thorough: bool) -> tuple[Array, Ar
     return accepted, unbounded
 
 
-def roundings(block: Block) -> Array:
+def roundings(block: Chunk) -> Array:
     """The oracle's count: for each sample, or one for all (without axes)."""
     terms = np.asarray(block.margins.terms)
     counts = asked(lambda t: value_roundings(block.loss, block.phi if t else None, t), terms)
     return np.asarray(counts + block.scalings + (block.weight is not None))
 
 
-def _judged(block: Block, got: Array, counts: Array, thorough: bool) -> tuple[Array, Array]:
+def _judged(block: Chunk, got: Array, counts: Array, thorough: bool) -> tuple[Array, Array]:
     strict = bool(counts.max() <= 1)
     dtype = block.dtype(strict)
     seen = None if dtype is None else look(block, dtype, thorough)
@@ -69,13 +69,13 @@ def max_of(a: Array, b: Array) -> Array:
     return a if a is b else np.maximum(a, b)
 
 
-def multiple(block: Block, dtype: Any) -> Any:
+def multiple(block: Chunk, dtype: Any) -> Any:
     """Factor times weight."""
     factor = block.factor(dtype)
     return factor if block.weight is None else factor * block.weight.astype(dtype)
 
 
-def _rounded_once(block: Block, low: Array, high: Array, got: Array, dtype: Any) -> Array:
+def _rounded_once(block: Chunk, low: Array, high: Array, got: Array, dtype: Any) -> Array:
     """Where the oracle allows one rounding, both ends are rounded; it is float64 arithmetic that rounds float64."""
     fmt, factor = block.arithmetic.format, block.factor(dtype)
     ends = [low * factor] if low is high else [low * factor, high * factor]
@@ -86,7 +86,7 @@ def _rounded_once(block: Block, low: Array, high: Array, got: Array, dtype: Any)
     return within | _flushed(block, ends, got)
 
 
-def _flushed(block: Block, ends: list[Array], got: Array) -> Array | bool:
+def _flushed(block: Chunk, ends: list[Array], got: Array) -> Array | bool:
     """Under flush a result below the smallest normal may count as 0."""
     if not block.arithmetic.flush:
         return False
@@ -94,7 +94,7 @@ def _flushed(block: Block, ends: list[Array], got: Array) -> Array | bool:
     return np.asarray((got == 0) & np.logical_or.reduce([np.abs(e) < tiny for e in ends]))
 
 
-def slack_of(block: Block, seen: Seen, counts: Array, dtype: Any) -> Array:
+def slack_of(block: Chunk, seen: Hulls, counts: Array, dtype: Any) -> Array:
     """γ_n · magnitude + n · η · amplification, less the share kept for the wide dtype's own roundings."""
     relative, absolute = errors(block.arithmetic, int(counts.max()), dtype)
     factor = np.abs(block.factor(dtype))
@@ -106,7 +106,7 @@ def slack_of(block: Block, seen: Seen, counts: Array, dtype: Any) -> Array:
     return slack
 
 
-def _within(block: Block, low: Array, high: Array, slack: Array, got: Array) -> Array:
+def _within(block: Chunk, low: Array, high: Array, slack: Array, got: Array) -> Array:
     fmt = block.arithmetic.format
     inside: Array = (got >= low - slack) & (got <= high + slack)
     if np.isinf(got).any():
