@@ -27,7 +27,7 @@ class Proved(msgspec.Struct, frozen=True, kw_only=True):
         """70 we broke, 1 an offender or no answer, 5 nothing was asked, 3 not complete."""
         if self.broken:
             return INTERNAL
-        if any(c.tally.wrong or c.failed for c in self.certificates):
+        if any(c.counts.wrong or c.failed for c in self.certificates):
             return FINDING
         if not self.complete:
             return UNDECIDED
@@ -48,41 +48,46 @@ def sentence(proved: Proved) -> str:
     begin = "" if proved.complete else "The run is not complete; so far "
     if not found:
         return f"{begin}{'nothing' if begin else 'Nothing'} was proved."
-    wrong = [c for c in found if c.tally.wrong]
-    silent = [c for c in found if c.failed and not c.tally.wrong]
+    wrong = [c for c in found if c.counts.wrong]
+    silent = [c for c in found if c.failed and not c.counts.wrong]
     said = f"{number(sum(c.proved for c in found), 'claim')} proved of {len(found):,}"
     said += f"; {len(wrong):,} wrong" if wrong else ""
     said += f"; {len(silent):,} without an answer" if silent else ""
-    return f"{begin}{said}: {sum(c.tally.scores for c in found):,} scores asked."
+    return f"{begin}{said}: {sum(c.counts.scores for c in found):,} scores asked."
 
 
 def proved_table(found: Iterable[Certificate]) -> Table:
-    """Return one line a claim: what is false first."""
-    ordered = sorted(found, key=lambda c: (c.proved, c.implementation, c.dtype, c.mode))
+    """Return one line for the modes of an implementation that came out alike, in a dtype: what is false first."""
+    alike: dict[tuple[str, ...], list[Certificate]] = {}
+    for c in sorted(found, key=lambda c: (c.proved, c.implementation, c.dtype, c.mode)):
+        alike.setdefault((c.implementation, c.dtype, verdict(c), *_seen(c), exceptions(c)), []).append(c)
     return Table(
         key="proved",
         title="Proved at every score",
-        head=("implementation", "dtype", "mode", "verdict", "scores", "worst error", "at the kink", "not proved"),
-        lines=tuple(_line(c) for c in ordered),
-        note="Values within the derived bound, gradients in the sub-differential, 0 past the margin, at every bit "
-        "pattern and label. Worst error: of a value, in ulp. At the kink: the weight of the violated side's slope.",
+        head=("implementation", "dtype", "modes", "verdict", "ulp", "kink", "not proved"),
+        lines=tuple(
+            Line((name, dtype, ", ".join(c.mode for c in members), *rest), _state(members[0]))
+            for (name, dtype, *rest), members in alike.items()
+        ),
+        note="Every bit pattern with each label: values within the derived bound, gradients in the sub-differential, 0 "
+        "past the margin. ulp: the worst error of a value. kink: the weight of the violated side's slope.",
     )
 
 
-def _line(c: Certificate) -> Line:
-    state: State = "good" if c.proved else "bad" if c.tally.wrong or c.failed else "open"
-    worst = "" if c.tally.worst is None else f"{c.tally.worst.ulp:.4g} at {c.tally.worst.decimal}"
-    seen = sorted({name for kink in c.tally.selection.values() for name in kink})
-    return Line(
-        (c.implementation, c.dtype, c.mode, verdict(c), f"{c.tally.scores:,}", worst, ", ".join(seen), exceptions(c)),
-        state,
-    )
+def _state(c: Certificate) -> State:
+    return "good" if c.proved else "bad" if c.counts.wrong or c.failed else "open"
+
+
+def _seen(c: Certificate) -> tuple[str, str]:
+    """Return the worst error and the selection at kinks, as text."""
+    worst = "" if c.counts.worst is None else f"{c.counts.worst.ulp:.3g}"
+    return worst, ", ".join(sorted({name for kink in c.counts.selection.values() for name in kink}))
 
 
 def verdict(c: Certificate) -> str:
     """Return what became of a claim, in few words."""
-    if c.tally.wrong:
-        return f"{'≥ ' if c.tally.open else ''}{c.tally.wrong:,} wrong"
+    if c.counts.wrong:
+        return f"{'≥ ' if c.counts.open else ''}{c.counts.wrong:,} wrong"
     if c.failed:
         return f"{len(c.failed):,} without an answer"
     return "proved" if c.proved else "not complete"
@@ -90,7 +95,7 @@ def verdict(c: Certificate) -> str:
 
 def exceptions(c: Certificate) -> str:
     """Return what a proof does not cover, or what is a convention in it."""
-    t = c.tally
+    t = c.counts
     parts = [
         (t.unbounded, "values without a bound"), (t.unbounded_gradients, "gradients without a bound"),
         (t.swallowed, "NaN swallowed"), (t.refused, "not finite, refused"),
@@ -99,15 +104,30 @@ def exceptions(c: Certificate) -> str:
     return ", ".join(f"{count:,} {words}" for count, words in parts if count)
 
 
-def offender_lines(found: Iterable[Certificate], *, most: int = 3) -> list[str]:
-    """Return the first offenders of each claim as text, and each claim's unanswered parts."""
-    out = []
+def offender_table(found: Iterable[Certificate]) -> Table:
+    """Return one line a score at which an answer is wrong, and one a shard without an answer."""
+    lines = []
     for c in found:
-        for o in c.offenders[:most]:
-            at = f"score {o.decimal} ({o.hex}, bits {o.bits}), label {o.label:+g}"
-            out.append(f"{c.implementation} {c.dtype} {c.mode}: {o.kind} at {at}: expected {o.expected}, got {o.got}")
-        out += [f"{c.implementation} {c.dtype} {c.mode}: label {text}" for text in map(one_line, c.failed[:most])]
-    return out
+        who = (c.implementation, c.dtype, c.mode)
+        for o in c.offenders:
+            lines.append(
+                Line((*who, o.kind, f"{o.decimal} ({o.hex}, {o.bits}), label {o.label:+g}", o.expected, o.got))
+            )
+        lines += [Line((*who, "no answer", one_line(said), "an answer", "")) for said in c.failed]
+    return Table(
+        key="offenders",
+        title="Wrong at these scores",
+        head=("implementation", "dtype", "mode", "what", "score", "expected", "got"),
+        lines=tuple(lines),
+        note="The first hundred of a claim; its certificate has a script that shows the first of each kind.",
+    )
+
+
+def offender_lines(found: Iterable[Certificate], *, most: int = 20) -> list[str]:
+    """Return the first offenders as text."""
+    lines = offender_table(found).lines
+    said = ["{} {} {}: {} at {}: expected {}, got {}".format(*line.cells) for line in lines[:most]]
+    return [*said, f"… and {len(lines) - most:,} more"] if len(lines) > most else said
 
 
 # -- two certificates ------------------------------------------------------------------------------------------
@@ -165,8 +185,8 @@ def _ranges(base: Certificate, head: Certificate) -> list[Range]:
 def _counts(base: Certificate, head: Certificate) -> list[str]:
     """Return the counts that differ, in words."""
     out = []
-    for field in msgspec.structs.fields(type(base.tally)):
-        one, other = (getattr(c.tally, field.name) for c in (base, head))
+    for field in msgspec.structs.fields(type(base.counts)):
+        one, other = (getattr(c.counts, field.name) for c in (base, head))
         if one != other and field.name != "decided":
             out.append(f"{field.name}: {_plain(one)} → {_plain(other)}")
     return out

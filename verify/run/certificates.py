@@ -60,22 +60,22 @@ def certificate(plan: Plan, implementation: Implementation, claim: Claim, rows: 
     every = tasks(claim, labels(implementation))
     ordered = [rows.get(task.id) for task in every]
     found = [row for row in ordered if row is not None]
-    tally = added(row.tally for row in found)
+    counts = added(row.counts for row in found)
     failed = [f"{row.task.label:+g}, {row.task.first:#010x}: {row.status}: {row.reason}" for row in found
               if row.status != "judged"]  # fmt: skip
     complete = len(found) == len(every)
-    proved = complete and not failed and not tally.wrong and not tally.open
+    proved = complete and not failed and not counts.wrong and not counts.open
     flushes = any(row.flushes for row in found)
     now = environment()
     return Certificate(
-        statement=statement(claim, implementation, tally, failed, complete=complete, flushes=flushes),
+        statement=statement(claim, implementation, counts, failed, complete=complete, flushes=flushes),
         proved=proved, complete=complete, implementation=claim.implementation, framework=implementation.framework,
         loss=claim.loss,
         parameters={n: repr(to_float(v)) for n, v in settings(implementation, claim.dtype).items()},
         dtype=claim.dtype, device=claim.device, mode=claim.mode, versions=_versions(implementation),
         subnormals="flush" if flushes else "keep",
         domain=f"every bit pattern of {claim.dtype} ({1 << WIDTH[claim.dtype]:,}), ascending, label by label",
-        labels=list(labels(implementation)), tally=tally,
+        labels=list(labels(implementation)), counts=counts,
         offenders=[o for row in found for o in row.offenders][:OFFENDERS], failed=failed,
         sha256=whole("" if row is None else row.sha256 for row in ordered), shard=min(SHARD, every[0].count),
         shards=["" if row is None else row.sha256 for row in ordered],
@@ -93,26 +93,27 @@ def _versions(implementation: Implementation) -> dict[str, str]:
 
 
 def statement(
-    claim: Claim, implementation: Implementation, tally: Counts, failed: list[str], *, complete: bool, flushes: bool
+    claim: Claim, implementation: Implementation, counts: Counts, failed: list[str], *, complete: bool, flushes: bool
 ) -> str:
     """Return what was found, in one sentence."""
     who = f"{claim.implementation} ({claim.loss}, {claim.mode}, {claim.device})"
-    if tally.wrong:
-        more = "at least " if tally.open else ""
-        return f"{who} is wrong: {more}{tally.wrong:,} answers at {claim.dtype} scores are not what they may be"
+    if counts.wrong:
+        more = "at least " if counts.open else ""
+        count = f"{counts.wrong:,} answer{'s' if counts.wrong > 1 else ''}"
+        return f"{who} is wrong: {more}{count} at {claim.dtype} scores"
     if failed:
-        return f"{who} gave no answer in {len(failed):,} parts of the {claim.dtype} scores"
+        return f"{who} gave no answer in {len(failed):,} of the shards of the {claim.dtype} scores"
     if not complete:
-        return f"Nothing wrong was found with {who} at {tally.scores:,} {claim.dtype} scores so far"
-    what = "values and gradients are" if tally.gradients else "values are"
+        return f"Nothing wrong was found with {who} at {counts.scores:,} {claim.dtype} scores so far"
+    what = "values and gradients are" if counts.gradients else "values are"
     with_what = "both labels" if implementation.family.margins.targets == "sign" else "each of three targets"
-    exceptions = [
-        (tally.unbounded, "values have no bound that could be proved"),
-        (tally.unbounded_gradients, "gradients have none"),
-        (tally.swallowed, "NaN scores are answered with a number"),
-        (tally.refused, "scores that are not finite are refused"),
-    ]
-    rest = ", ".join(f"{count:,} {words}" for count, words in exceptions if count)
-    said = f"{who}: all {what} right at every {claim.dtype} score, with {with_what}"
+    said = f"{who}: {what} right at every {claim.dtype} score, with {with_what}"
     said += ", where subnormal numbers may count as 0" if flushes else ""
-    return f"{said}; {rest}" if rest else said
+    rest = [
+        (counts.unbounded, "values without a known bound"),
+        (counts.unbounded_gradients, "gradients without one"),
+        (counts.refused, "scores that are not finite, and are refused"),
+        (counts.swallowed, "NaN scores, answered with a number"),
+    ]
+    exceptions = ", ".join(f"{count:,} {words}" for count, words in rest if count)
+    return f"{said}; not proved: {exceptions}" if exceptions else said

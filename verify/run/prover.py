@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
 from pathlib import Path
+from queue import SimpleQueue
 
 import msgspec
 
@@ -58,10 +60,19 @@ def main(directory: Path) -> None:
     os.dup2(2, 1)
     prover = Prover(read_info(directory, PROOF).plan)
     part = parts.part(directory, "prover")
-    for line in sys.stdin.buffer:
-        row = prover.shard(msgspec.json.decode(line, type=Task), inflight(directory, os.getpid()))
+    given: SimpleQueue[Task] = SimpleQueue()
+    threading.Thread(target=_listen, args=(given,), daemon=True).start()
+    while True:
+        row = prover.shard(given.get(), inflight(directory, os.getpid()))
         parts.append(part, row)
         os.write(said, DONE)
+
+
+def _listen(given: SimpleQueue[Task]) -> None:
+    """Take shards until whoever gives them is gone: then nobody waits for this process, whatever it is at."""
+    for line in sys.stdin.buffer:
+        given.put(msgspec.json.decode(line, type=Task))
+    os._exit(0)
 
 
 def inflight(directory: Path, pid: int) -> Path:

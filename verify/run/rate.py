@@ -25,7 +25,7 @@ class Rate:
     def add(self, row: Shard) -> None:
         """Take note of a shard."""
         self.done += row.task.count
-        self.wrong += row.tally.wrong
+        self.wrong += row.counts.wrong
         claim = row.task.claim
         self._now = f"{claim.implementation} {claim.dtype} {claim.mode}"
 

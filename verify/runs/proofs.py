@@ -117,7 +117,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     sha256: str = ""
     marks: str = ""
-    tally: Counts = msgspec.field(default_factory=Counts)
+    counts: Counts = msgspec.field(default_factory=Counts)
     offenders: list[Offender] = []
     flushes: bool = False  # may subnormal numbers count as 0 in this mode?
     seconds: float = 0.0
@@ -151,7 +151,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     subnormals: Literal["keep", "flush"]
     domain: str
     labels: list[float]
-    tally: Counts
+    counts: Counts
     offenders: list[Offender]
     failed: list[str]
     sha256: str
@@ -180,16 +180,16 @@ def whole(hashes: Iterable[str]) -> str:
     return hashlib.sha256("".join(hashes).encode()).hexdigest() if hashes and all(hashes) else ""
 
 
-def added(tallies: Iterable[Counts]) -> Counts:
-    """Return the sum of tallies."""
+def added(several: Iterable[Counts]) -> Counts:
+    """Return the sum of counts."""
     out = Counts()
-    for tally in tallies:
-        add(out, tally)
+    for one in several:
+        add(out, one)
     return out
 
 
 def add(out: Counts, more: Counts) -> None:
-    """Add a tally to another."""
+    """Add counts to others."""
     for field in msgspec.structs.fields(Counts):
         mine, theirs = getattr(out, field.name), getattr(more, field.name)
         if isinstance(mine, int):
@@ -232,8 +232,8 @@ def forged(certificate: Certificate) -> str:
         return "its hash is not that of its shards"
     if c.proved and not (c.sha256 and c.complete):
         return "it claims a proof and lacks shards"
-    if c.proved and (c.tally.wrong or c.tally.open or c.offenders or c.failed):
+    if c.proved and (c.counts.wrong or c.counts.open or c.offenders or c.failed):
         return "it claims a proof and lists offenders"
-    if c.complete and not c.failed and c.tally.scores != (due := sum(task.count for task in expected)):
-        return f"{c.tally.scores:,} scores were judged where all {due:,} are due"
+    if c.complete and not c.failed and c.counts.scores != (due := sum(task.count for task in expected)):
+        return f"{c.counts.scores:,} scores were judged where all {due:,} are due"
     return ""

@@ -38,19 +38,25 @@ class Judging:
     """What was found so far in a shard."""
 
     contract: Contract
-    tally: Counts = field(default_factory=Counts)
+    counts: Counts = field(default_factory=Counts)
     found: list[Found] = field(default_factory=list)
 
-    def call(self, batch: Batch, value: Array, gradient: Array | None) -> None:
-        """Judge the answers to a batch whose samples all have one label. Raises: FlushedThread."""
+    def call(self, batch: Batch, value: Array, gradient: Array | None, *, refused: bool = False) -> None:
+        """Judge the answers to a batch whose samples all have one label. Raises: FlushedThread.
+
+        refused: scores that are not finite were not answered.
+        """
         scores = batch.inputs[0].astype(np.float64)
         finite = np.isfinite(scores)
-        self.tally.scores += batch.size
+        self.counts.scores += batch.size
         if finite.all():
             for part in _runs(batch):
                 self._finite(_part(batch, part), value[part], None if gradient is None else gradient[part])
             return
-        self._not_finite(batch, scores, value)
+        if refused:
+            self.counts.refused += int((~finite).sum())
+        else:
+            self._not_finite(batch, scores, value)
         if finite.any():
             where = np.flatnonzero(finite)
             self._finite(batch.take(where.tolist()), value[where], None if gradient is None else gradient[where])
@@ -61,7 +67,7 @@ class Judging:
         scores = batch.inputs[0].astype(np.float64)
         phi, z = _shape(batch), margins(batch, scores)
         fast = _run(batch, scores, value, gradient)
-        self.tally.worst = worst(self.tally.worst, batch, phi, z, value, fast)
+        self.counts.worst = worst(self.counts.worst, batch, phi, z, value, fast)
         self._regions(phi, z if fast is None else z[:1], batch.size)
         right = np.zeros(batch.size, bool)
         if fast is not None and gradient is not None:
@@ -69,8 +75,8 @@ class Judging:
                 right = fast.values_right(scores, value.astype(np.float64))
                 right &= fast.gradients_right(scores, gradient.astype(np.float64))
             accepted = int(right.sum())
-            self.tally.values += accepted
-            self.tally.gradients += accepted
+            self.counts.values += accepted
+            self.counts.gradients += accepted
         if not right.all():
             rest = slice(None) if not right.any() else np.flatnonzero(~right)
             self._screened(_part(batch, rest), value[rest], None if gradient is None else gradient[rest])
@@ -80,15 +86,15 @@ class Judging:
     def _screened(self, batch: Batch, value: Array, gradient: Array | None) -> None:
         said = judge(batch, value, None if gradient is None else [gradient], most=OFFENDERS - len(self.found))
         self._count(batch, said.rejections, said.left)
-        self.tally.values += said.values.judged
-        self.tally.gradients += said.gradients.judged
-        self.tally.unbounded += said.values.unjudged
-        self.tally.unbounded_gradients += said.gradients.unjudged
-        self.tally.decided += said.values.decided + said.gradients.decided
+        self.counts.values += said.values.judged
+        self.counts.gradients += said.gradients.judged
+        self.counts.unbounded += said.values.unjudged
+        self.counts.unbounded_gradients += said.gradients.unjudged
+        self.counts.decided += said.values.decided + said.gradients.decided
 
     def _count(self, batch: Batch, rejections: list[Rejection], left: int = 0) -> None:
-        self.tally.wrong += len(rejections)
-        self.tally.open += left
+        self.counts.wrong += len(rejections)
+        self.counts.open += left
         self.found += [Found(batch.take([r.sample]), r) for r in rejections[: OFFENDERS - len(self.found)]]
 
     def _regions(self, phi: Phi, z: Array, count: int) -> None:
@@ -100,7 +106,7 @@ class Judging:
                 self._region(names[place], count if len(z) == 1 else seen)
 
     def _region(self, name: str, count: int) -> None:
-        self.tally.regions[name] = self.tally.regions.get(name, 0) + count
+        self.counts.regions[name] = self.counts.regions.get(name, 0) + count
 
     # -- kinks -------------------------------------------------------------------------------------------------
 
@@ -114,7 +120,7 @@ class Judging:
         e, multiplier, got = one.evaluations[0], one.cotangents[0], rows_of([gradient], 0)
         if not e.kinked:
             return
-        seen = self.tally.selection.setdefault(name, {})
+        seen = self.counts.selection.setdefault(name, {})
         for weight in chosen(e, multiplier, got):
             seen[weight] = seen.get(weight, 0) + 1
         promised, allowed = self.contract.kink, e.sub_gradients(multiplier, 0)
@@ -134,12 +140,12 @@ class Judging:
         nan = np.isnan(scores)
         self._region("NaN", int(nan.sum()))
         numbers = np.flatnonzero(nan & ~np.isnan(value.astype(np.float64)))
-        self.tally.values += int(nan.sum())
+        self.counts.values += int(nan.sum())
         if self.contract.nan == "propagate":
             wrong = [Rejection(i, "nan", "nan", show(exact(value[i]))) for i in numbers.tolist()]
             self._count(batch, wrong)
         else:
-            self.tally.swallowed += len(numbers)
+            self.counts.swallowed += len(numbers)
         infinite = np.flatnonzero(np.isinf(scores))
         self._region("±∞", len(infinite))
         if len(infinite):

@@ -57,12 +57,13 @@ class Sweep:
         status: Status = "judged"
         reason = ""
         try:
-            answers = self._asked(task, judging, about_to_try)
+            with np.errstate(all="ignore"):  # every NaN there is, among them those that signal
+                answers = self._asked(task, judging, about_to_try)
         except (Unanswered, OutOfContract, FlushedThread) as error:
             status, reason = "raised", " ".join(str(error).split())
         sha256, marks = hashed(answers) if status == "judged" else ("", "")
         return Shard(
-            task=task, status=status, reason=reason, sha256=sha256, marks=marks, tally=judging.tally,
+            task=task, status=status, reason=reason, sha256=sha256, marks=marks, counts=judging.counts,
             offenders=self._offenders(judging.found), flushes=self.arithmetic.flush,
             seconds=round(time.process_time() - began, 3),
         )  # fmt: skip
@@ -75,27 +76,28 @@ class Sweep:
         for first in range(task.first, task.first + task.count, step):
             about_to_try(first, step)
             batch = domain.batch(self.implementation, self.claim.dtype, self.arithmetic, task.label, first, step)
-            value, gradient = self._answers(batch, judging)
+            value, gradient, refused = self._answers(batch)
             if flushes():
                 raise FlushedThread("this thread counts subnormal numbers as 0: nothing can be judged in it")
-            judging.call(batch, value, gradient)
+            judging.call(batch, value, gradient, refused=refused)
             values.append(domain.canonical(value))
             if gradient is not None:
                 gradients.append(domain.canonical(gradient))
         return values, gradients
 
-    def _answers(self, batch: Batch, judging: Judging) -> tuple[Array, Array | None]:
+    def _answers(self, batch: Batch) -> tuple[Array, Array | None, bool]:
+        """Values, gradients, and whether scores that are not finite were refused."""
         try:
             out = call(self.subject, batch, gradients=self.subject.gradients)
-            return out.value, None if out.gradients is None else out.gradients[0]
+            return out.value, None if out.gradients is None else out.gradients[0], False
         except Unanswered:
             finite = np.flatnonzero(np.isfinite(batch.inputs[0].astype(np.float64)))
             if len(finite) in (0, batch.size):
                 raise
         # to refuse what is not finite, loudly, is a convention: the others are asked without it
-        judging.tally.refused += batch.size - len(finite)
         out = call(self.subject, batch.take(finite.tolist()), gradients=self.subject.gradients)
-        return tuple(_spread(x, finite, batch.size) for x in (out.value, *(out.gradients or ())))  # type: ignore[return-value]
+        gradient = None if out.gradients is None else _spread(out.gradients[0], finite, batch.size)
+        return _spread(out.value, finite, batch.size), gradient, True
 
     def _offenders(self, found: list[Found]) -> list[Offender]:
         """What is wrong, score by score; the first of each kind with a script that shows it."""
