@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,9 +148,17 @@ def _show(wanted: ProveOptions, directory: Path, found: Proved, todo: Claims) ->
     write_table(page, proofs.proved_table(found.certificates))
     for line in proofs.offender_lines(found.certificates):
         page.paragraph(f"- {line}", indent="", hang="  ")
-    for name, why in sorted(todo.unsupported.items()):
-        page.paragraph(f"- not asked: {name}: {why}", indent="", hang="  ")
+    for why, names in _by_reason(todo.unsupported).items():
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        page.paragraph(f"- not asked: {', '.join(names[:3])}{more}: {why}", indent="", hang="  ")
     _say(f"certificates: {directory / proofs.FOLDER}", prefix="")
+
+
+def _by_reason(unsupported: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, why in sorted(unsupported.items()):
+        found.setdefault(why, []).append(name)
+    return found
 
 
 # -- a certificate again ---------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ class ProveOptions(msgspec.Struct, kw_only=True, frozen=True):
     mode: Annotated[
         Names, Option(metavar="NAME,…", help="[eager, compile, jit, vmap: those that a framework has]", sets="modes")
     ] = []
+    reference: Annotated[bool, Option(help="Only the reference implementations.", decides=("patterns",))] = False
     contract: Contract = None
     grad: Annotated[
         str | None, Option(metavar="module:function", help="Gradient of your own NumPy callable.", decides=("users",))
@@ -81,11 +82,11 @@ def proof_plan(wanted: ProveOptions) -> Plan:
     for mode in wanted.mode:
         if mode in OTHERS:
             raise UsageError(f"--mode {mode} answers no gradient under an upstream one: leave it out")
-    if not wanted.patterns:
+    if not wanted.patterns and not wanted.reference:
         raise UsageError("what is to be proved? Name a loss (hinge), implementations ('torch.*') or module:attribute")
     asked = VerifyOptions(
-        patterns=_expanded(wanted.patterns), loss=wanted.loss, framework=wanted.framework, dtype=wanted.dtype,
-        device=wanted.device, mode=wanted.mode, contract=wanted.contract, grad=wanted.grad,
+        patterns=_expanded(wanted.patterns or []), loss=wanted.loss, framework=wanted.framework, dtype=wanted.dtype,
+        device=wanted.device, mode=wanted.mode, reference=wanted.reference, contract=wanted.contract, grad=wanted.grad,
         implementations=configured(Path("pyproject.toml")).implementations,
     )  # fmt: skip
     made = plan(asked, users(asked))
