@@ -28,6 +28,7 @@ HEAD = """# Proofs
 hingeproof prove hinge --dtype float16,bfloat16              # every installed implementation of it
 hingeproof prove torch.hinge --dtype float32 --out proofs/   # all 2^32 scores × {−1, +1}, value and gradient
 hingeproof prove mypkg:f --loss hinge --framework jax --dtype float32
+hingeproof prove hinge --dtype float32 --on ray://HOST:PORT  # the shards as Ray tasks (pip install 'hingeproof[ray]')
 hingeproof prove --resume --out proofs/                      # go on with a killed one; nothing judged is lost
 hingeproof prove --verify certificate.json                   # run it again and compare every hash
 hingeproof diff A.json B.json                                # which ranges of scores are answered with other bits

@@ -28,8 +28,12 @@ def prove(wanted: ProveOptions) -> int:
 
     Your own callable is imported and called: prove what you would run.
     """
+    from hingeproof.plan.option import check
     from hingeproof.plan.proofs import claims, proof_plan
 
+    check(wanted)
+    if wanted.on is not None and wanted.on != "ray" and not wanted.on.startswith("ray://"):
+        raise UsageError(f"--on {wanted.on}: give ray, or ray://HOST:PORT of a cluster")
     if wanted.verify is not None:
         return _verified(wanted, Path(wanted.verify))
     if wanted.resume:
@@ -112,7 +116,14 @@ def _proved(wanted: ProveOptions, directory: Path, info: RunInfo, todo: Claims) 
     done = Journal(directory, PROOF).rows() if wanted.resume else {}
     rate = Rate(sum(t.count for t in tasks if t.id not in done), sys.stderr, quiet=wanted.quiet)
     info, rows, interrupted = execute(
-        directory, info, tasks, jobs=wanted.jobs or cpus(), timeout=wanted.timeout, seconds=wanted.seconds, rate=rate
+        directory,
+        info,
+        tasks,
+        jobs=wanted.jobs or cpus(),
+        timeout=wanted.timeout,
+        seconds=wanted.seconds,
+        rate=rate,
+        on=wanted.on,
     )
     rate.end()
     made, cannot = certificates(info.plan, rows)

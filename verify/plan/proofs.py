@@ -13,7 +13,7 @@ from hingeproof.errors import UsageError, among
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.registry import MODES
 from hingeproof.plan.checks import implementations, missing_packages
-from hingeproof.plan.option import Option, check
+from hingeproof.plan.option import Option
 from hingeproof.plan.options import Color, Contract, Devices, Frameworks, Losses, Names, VerifyOptions, configured
 from hingeproof.plan.plan import plan
 from hingeproof.plan.user import users
@@ -57,6 +57,9 @@ class ProveOptions(msgspec.Struct, kw_only=True, frozen=True):
     jobs: Annotated[
         int | None, Option(short="-j", metavar="N", help="Workers [one a processor].", positive="at least 1")
     ] = None
+    on: Annotated[
+        str | None, Option(metavar="ray[://HOST:PORT]", help="Workers are Ray's, on this machine or a cluster.")
+    ] = None
     seconds: Annotated[
         float | None,
         Option(metavar="N", help="Stop then; --resume goes on.", positive="a number of seconds above 0"),
@@ -74,7 +77,6 @@ class ProveOptions(msgspec.Struct, kw_only=True, frozen=True):
 
 def proof_plan(wanted: ProveOptions) -> Plan:
     """Return what is to be proved. Raises: UsageError for a name that nothing has, or a dtype with too many scores."""
-    check(wanted)
     for dtype in wanted.dtype:
         if dtype == "float64":
             raise UsageError("--dtype float64: 2^64 scores are too many to ask; prove float32, and verify float64")

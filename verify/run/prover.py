@@ -15,7 +15,7 @@ from queue import SimpleQueue
 
 import msgspec
 
-from hingeproof.judge.proof.sweep import Sweep
+from hingeproof.judge.proof.sweep import AboutToTry, Sweep
 from hingeproof.plan.checks import implementations
 from hingeproof.runs import parts
 from hingeproof.runs.kinds import PROOF
@@ -33,17 +33,10 @@ class Prover:
         self._known = implementations(plan)
         self._sweep: Sweep | None = None
 
-    def shard(self, task: Task, inflight: Path) -> Shard:
+    def shard(self, task: Task, about_to_try: AboutToTry) -> Shard:
         """Return the row of a shard; an exception that is ours is a row, too."""
         try:
-            with inflight.open("w", encoding="utf-8") as file:
-
-                def about_to_try(first: int, count: int) -> None:
-                    file.seek(0)
-                    file.write(f"{first:#010x} {first + count - 1:#010x}\n")
-                    file.flush()
-
-                return self._of(task.claim).shard(task, about_to_try)
+            return self._of(task.claim).shard(task, about_to_try)
         except Exception:
             return Shard(task=task, status="error", reason=traceback.format_exc())
 
@@ -62,10 +55,16 @@ def main(directory: Path) -> None:
     part = parts.part(directory, "prover")
     given: SimpleQueue[Task] = SimpleQueue()
     threading.Thread(target=_listen, args=(given,), daemon=True).start()
-    while True:
-        row = prover.shard(given.get(), inflight(directory, os.getpid()))
-        parts.append(part, row)
-        os.write(said, DONE)
+    with inflight(directory, os.getpid()).open("w", encoding="utf-8") as file:
+
+        def about_to_try(first: int, count: int) -> None:
+            file.seek(0)
+            file.write(f"{first:#010x} {first + count - 1:#010x}\n")
+            file.flush()
+
+        while True:
+            parts.append(part, prover.shard(given.get(), about_to_try))
+            os.write(said, DONE)
 
 
 def _listen(given: SimpleQueue[Task]) -> None:

@@ -24,7 +24,7 @@ from hingeproof.runs.directory import locked
 from hingeproof.runs.journal import Journal
 from hingeproof.runs.kinds import PROOF
 from hingeproof.runs.proofs import Claim, Shard, Task
-from hingeproof.runs.records import RunInfo
+from hingeproof.runs.records import Plan, RunInfo
 
 DEATHS = 3  # shards of a claim that may die, or be refused, before the rest of them is not asked
 
@@ -67,16 +67,45 @@ class ProverProcess:
         return code
 
 
-class Proving:
-    """The shards of a run that have no row yet, and the workers that judge them."""
+class Shards:
+    """The shards of a run that have no row yet, and the journal of those that have."""
 
-    def __init__(self, directory: Path, info: RunInfo, todo: Sequence[Task], *, timeout: float, rate: Rate) -> None:
-        self.directory, self.todo, self.timeout, self.rate = directory, list(todo), timeout, rate
-        self._environments = {name: i.environment for name, i in implementations(info.plan).items()}
+    def __init__(self, directory: Path, todo: Sequence[Task], rate: Rate) -> None:
+        self.directory, self.todo, self.rate = directory, list(todo), rate
         self._deaths: dict[Claim, int] = {}
         self._part = parts.part(directory, "parent")
         self._tail = parts.Tail(directory, Shard)
         self._tail.skip()
+
+    def write(self, row: Shard) -> None:
+        """Journal a row."""
+        parts.append(self._part, row)
+
+    def look(self) -> None:
+        """Read the rows that are new; a claim whose shards die or are refused again and again is not asked further."""
+        for row in self._tail:
+            self.rate.add(row)
+            if row.status in ("crash", "timeout", "raised"):
+                claim = row.task.claim
+                self._deaths[claim] = self._deaths.get(claim, 0) + 1
+                if self._deaths[claim] == DEATHS or _cannot(row):
+                    self._abandon(row)
+        self.rate.say()
+
+    def _abandon(self, row: Shard) -> None:
+        claim = row.task.claim
+        left = [task for task in self.todo if task.claim == claim]
+        self.todo[:] = [task for task in self.todo if task.claim != claim]
+        for task in left:
+            self.write(msgspec.structs.replace(row, task=task, reason=f"not asked, after: {row.reason}", seconds=0.0))
+
+
+class Provers:
+    """Worker processes on this machine."""
+
+    def __init__(self, shards: Shards, plan: Plan, timeout: float) -> None:
+        self.shards, self.todo, self.timeout = shards, shards.todo, timeout
+        self._environments = environments(plan)
         self._workers: dict[int, ProverProcess] = {}
         self._said = selectors.DefaultSelector()
 
@@ -92,12 +121,12 @@ class Proving:
                 for worker in list(self._workers.values()):
                     if worker.task is not None and time.monotonic() - worker.since > self.timeout:
                         self._bury(worker, "timeout")
-                self._look()
+                self.shards.look()
             return True
         finally:
             for worker in list(self._workers.values()):
                 self._dismiss(worker)
-            self._look()
+            self.shards.look()
 
     # -- who does what -----------------------------------------------------------------------------------------
 
@@ -119,12 +148,12 @@ class Proving:
             key=lambda i: (self.todo[i].claim != own, self.todo[i].claim in others, i),
         )
         task = self.todo.pop(place)
-        environment = dict(self._environments[task.claim.implementation])
+        environment = self._environments[task.claim.implementation]
         if worker is not None and worker.environment != environment:  # a library takes its backend from it, once
             self._dismiss(worker)
             worker = None
         if worker is None:
-            worker = ProverProcess(self.directory, environment)
+            worker = ProverProcess(self.shards.directory, environment)
             assert worker.process.stdout is not None
             self._workers[worker.process.pid] = worker
             self._said.register(worker.process.stdout, selectors.EVENT_READ, worker)
@@ -151,30 +180,14 @@ class Proving:
             return
         said = f"no answer within {self.timeout:g} s" if status == "timeout" else how(code)
         with contextlib.suppress(OSError, ValueError):
-            first, last = inflight(self.directory, worker.process.pid).read_text(encoding="utf-8").split()
+            first, last = inflight(self.shards.directory, worker.process.pid).read_text(encoding="utf-8").split()
             said += f" when asked the scores {first} … {last}"
-        self._write(Shard(task=task, status=status, reason=said))  # type: ignore[arg-type]
+        self.shards.write(Shard(task=task, status=status, reason=said))  # type: ignore[arg-type]
 
-    def _write(self, row: Shard) -> None:
-        parts.append(self._part, row)
 
-    def _look(self) -> None:
-        """Read the rows that are new; a claim whose shards die or are refused again and again is not asked further."""
-        for row in self._tail:
-            self.rate.add(row)
-            if row.status in ("crash", "timeout", "raised"):
-                claim = row.task.claim
-                self._deaths[claim] = self._deaths.get(claim, 0) + 1
-                if self._deaths[claim] == DEATHS or _cannot(row):
-                    self._abandon(row)
-        self.rate.say()
-
-    def _abandon(self, row: Shard) -> None:
-        claim = row.task.claim
-        left = [task for task in self.todo if task.claim == claim]
-        self.todo = [task for task in self.todo if task.claim != claim]
-        for task in left:
-            self._write(msgspec.structs.replace(row, task=task, reason=f"not asked, after: {row.reason}", seconds=0.0))
+def environments(plan: Plan) -> dict[str, dict[str, str]]:
+    """Return the variables that each implementation's process needs from the start."""
+    return {name: dict(i.environment) for name, i in implementations(plan).items()}
 
 
 def _cannot(row: Shard) -> bool:
@@ -195,6 +208,7 @@ def execute(
     timeout: float,
     seconds: float | None,
     rate: Rate,
+    on: str | None = None,
 ) -> tuple[RunInfo, tuple[Shard, ...], bool]:
     """Judge all shards that have no row; return what run.json says now, all rows, and whether it was interrupted."""
     journal = Journal(directory, PROOF)
@@ -203,12 +217,16 @@ def execute(
         journal.begin(info)
         (directory / "inflight").mkdir(exist_ok=True)
         done = journal.rows()
-        proving = Proving(
-            directory, info, [t for t in tasks if t.id not in done], timeout=timeout, rate=rate
-        )  # fmt: skip
+        shards = Shards(directory, [t for t in tasks if t.id not in done], rate)
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
-            ended = proving.run(jobs, None if seconds is None else began + seconds)
+            until = None if seconds is None else began + seconds
+            if on is None:
+                ended = Provers(shards, info.plan, timeout).run(jobs, until)
+            else:
+                from hingeproof.run import on_ray
+
+                ended = on_ray.run(shards, info.plan, address=on, timeout=timeout, until=until)
         except KeyboardInterrupt:
             interrupted = True
         finally:
