@@ -38,9 +38,10 @@ A proof asks an implementation of a loss of one score for its value and gradient
 format, with each label, eager, compiled and under vmap, under upstream gradients that differ, and judges every
 answer exactly: the value within the bound that the loss's operations derive (where that is one rounding: the one
 right number), the gradient in the sub-differential, 0 past the margin, NaN and the selection at a kink as the
-contract promises. The losses of regression are asked against the targets 0, 1 and −0.75. What has no bound
-(squares that overflow on the way, gradients beyond the range) is counted as not proved. float64 has too many
-scores; losses of several scores have too many inputs.
+contract promises. An answer in a wider dtype than the scores' lies between the exact number and its rounding, or
+is wrong. The losses of regression are asked against the targets 0, 1 and −0.75. What has no bound (squares that
+overflow on the way, gradients beyond the range) is counted as not proved. float64 has too many scores; losses of
+several scores have too many inputs.
 
 A certificate says in a sentence what was found, counts by region, the worst error and where it is, the selection
 at each kink, each score with a wrong answer (the first hundred, then a count) in decimal, hex and bits with a

@@ -20,7 +20,7 @@ from hingeproof.commands.report import ReportOptions
 from hingeproof.errors import UsageError
 from hingeproof.plan.option import Each, Option, as_plan, check, decided, declared, said
 from hingeproof.plan.options import VerifyOptions, options
-from hingeproof.plan.proofs import ProveOptions
+from hingeproof.plan.proof_options import ProveOptions
 from hingeproof.runs.records import Plan
 from hingeproof.runs.timings import BenchPlan
 

@@ -396,3 +396,11 @@ def test_a_proof_run_is_rendered(capsys: pytest.CaptureFixture[str]) -> None:
     for page in ("page.html", "page.md"):
         assert "planted:value" in Path(page).read_text(encoding="utf-8").replace("\\", "")
         assert "Proved at every score" in Path(page).read_text(encoding="utf-8")
+
+
+def test_the_page_is_what_its_certificates_say() -> None:
+    from proved import PROOFS, page, stored
+
+    found = stored(PROOFS)  # none of them contradicts itself
+    assert Path(PROOFS.parents[2], "docs", "proofs.md").read_text(encoding="utf-8") == page(found)
+    assert {c.dtype for c in found} == {"float16", "bfloat16", "float32"}

@@ -13,7 +13,7 @@ import msgspec
 from hingeproof.commands.options import takes
 from hingeproof.commands.output import console, say
 from hingeproof.errors import FINDING, GOOD, INTERRUPTED, NOTHING, UsageError
-from hingeproof.plan.proofs import ProveOptions
+from hingeproof.plan.proof_options import ProveOptions
 
 if TYPE_CHECKING:
     from hingeproof.plan.proofs import Claims

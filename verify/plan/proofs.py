@@ -1,10 +1,9 @@
-"""The options of `prove`, and the claims that they come to."""
+"""What `prove` is asked for as a plan, and the claims that it comes to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
@@ -13,9 +12,9 @@ from hingeproof.errors import UsageError, among
 from hingeproof.frameworks.implementation import Implementation
 from hingeproof.frameworks.registry import MODES
 from hingeproof.plan.checks import implementations, missing_packages
-from hingeproof.plan.option import Option
-from hingeproof.plan.options import Color, Contract, Devices, Frameworks, Losses, Names, VerifyOptions, configured
+from hingeproof.plan.options import Names, VerifyOptions, configured
 from hingeproof.plan.plan import plan
+from hingeproof.plan.proof_options import ProveOptions
 from hingeproof.plan.user import users
 from hingeproof.reference_impls.losses import LOSSES
 from hingeproof.runs.proofs import LABELS, WIDTH, Claim
@@ -23,56 +22,6 @@ from hingeproof.runs.records import Plan
 
 USUAL = ("eager", "compile", "jit", "vmap")  # each sweep in each of these that a framework has
 OTHERS = ("forward", "double_backward")  # they answer no gradient, or one that another mode answers
-
-
-class ProveOptions(msgspec.Struct, kw_only=True, frozen=True):
-    """The options of `prove`, in the order of its help."""
-
-    patterns: Annotated[
-        Names | None,
-        Option(
-            positional=True,
-            metavar="LOSS|PATTERN|module:attribute",
-            help="A loss (every installed implementation of it), implementations ('torch.*'), or your own callable.",
-            decides=("patterns", "users"),
-        ),
-    ] = None
-    loss: Losses = []
-    framework: Frameworks = []
-    dtype: Annotated[
-        Names, Option(metavar="NAME,…", help="float16, bfloat16, float32 [float16, bfloat16].", sets="dtypes")
-    ] = []
-    device: Devices = []
-    mode: Annotated[
-        Names, Option(metavar="NAME,…", help="[eager, compile, jit, vmap: those that a framework has]", sets="modes")
-    ] = []
-    reference: Annotated[bool, Option(help="Only the reference implementations.", decides=("patterns",))] = False
-    contract: Contract = None
-    grad: Annotated[
-        str | None, Option(metavar="module:function", help="Gradient of your own NumPy callable.", decides=("users",))
-    ] = None
-    verify: Annotated[
-        str | None, Option(metavar="CERT", help="Prove what a certificate says again, and compare every hash.")
-    ] = None
-    jobs: Annotated[
-        int | None, Option(short="-j", metavar="N", help="Workers [one a processor].", positive="at least 1")
-    ] = None
-    on: Annotated[
-        str | None, Option(metavar="ray[://HOST:PORT]", help="Workers are Ray's, on this machine or a cluster.")
-    ] = None
-    seconds: Annotated[
-        float | None,
-        Option(metavar="N", help="Stop then; --resume goes on.", positive="a number of seconds above 0"),
-    ] = None
-    timeout: Annotated[
-        float,
-        Option(metavar="SECONDS", help="Limit for a shard of the scores.", positive="a number of seconds above 0"),
-    ] = 600.0
-    out: Annotated[str | None, Option(metavar="DIR", help="Run directory [.hingeproof/runs/<UTC>-proof].")] = None
-    resume: Annotated[bool, Option(help="Go on with the run in --out, or with the newest incomplete one.")] = False
-    quiet: Annotated[bool, Option(short="-q", help="Only the verdict sentence.")] = False
-    json: Annotated[bool, Option(help="Print JSON instead of the table.")] = False
-    color: Color = None
 
 
 def proof_plan(wanted: ProveOptions) -> Plan:

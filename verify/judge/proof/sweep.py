@@ -51,7 +51,7 @@ class Sweep:
         self.subject: Subject = subject(implementation, claim.dtype, claim.device, claim.mode)
 
     def shard(self, task: Task, about_to_try: AboutToTry) -> Shard:
-        """Ask and judge some scores in a task."""
+        """Ask and judge some scores in a row."""
         began, judging = time.process_time(), Judging(self.contract)
         answers: Answers = [], []
         status: Status = "judged"
