@@ -101,7 +101,8 @@ def exceptions(c: Certificate) -> str:
         (t.swallowed, "NaN swallowed"), (t.refused, "not finite, refused"),
         (0 if t.gradients or not t.scores else t.scores, "gradients: none given"),
     ]  # fmt: skip
-    return ", ".join(f"{count:,} {words}" for count, words in parts if count)
+    said = [f"{count:,} {words}" for count, words in parts if count]
+    return ", ".join([*said, *(["subnormals may be 0"] if c.subnormals == "flush" else [])])
 
 
 def offender_table(found: Iterable[Certificate]) -> Table:
