@@ -36,6 +36,11 @@ def _gamma(fmt: Format, n: int) -> fmpq:
     return g
 
 
+def norm_roundings(name: str, width: int) -> tuple[int, int]:
+    """Roundings of a margin made of norms of so many components, and of one component of its gradient."""
+    return {"triplet": (width + 6, 2 * width + 12), "cosine": (2 * width + 8, 4 * width + 16)}[name]
+
+
 def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[Term]:
     """z = ‖a − n + ε‖ − ‖a − p + ε‖; ε per component as in torch's pairwise_distance, 0 for ours.
 
@@ -53,7 +58,8 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
     a, near, far = exact[:width], exact[width : 2 * width], exact[2 * width :]
     eps, p, margin = params.get("eps", ZERO), int(params["p"].p), params["margin"]
     inside = params.get("root_eps", ZERO)
-    relative = _gamma(fmt, width + 6 + 2 * (inside != 0))
+    counts = norm_roundings("triplet", width)
+    relative = _gamma(fmt, counts[0] + 2 * (inside != 0))
     with ctx.workprec(_BITS):
         distances: list[arb] = []
         gradients: dict[int, fmpq] = {}
@@ -79,7 +85,7 @@ def _triplet(row: Row, target: object, params: Params, fmt: Format) -> Iterator[
                     slope = _ball(arb(x) / d)
                     bound = _ball(arb(s) / d)
                     # ‖·‖ ≥ the component: under a root of a sum of squares no quotient exceeds 1
-                    slack = _gamma(fmt, 2 * width + 12) * (bound[0] + bound[1])
+                    slack = _gamma(fmt, counts[1]) * (bound[0] + bound[1])
                     # ε itself is rounded, absolutely so where it is subnormal; so are the tiny quotients it leaves
                     inverse = _ball(1 / d)
                     slack += fmt.rounding_error(eps) * (inverse[0] + inverse[1]) + 4 * fmt.subnormal
@@ -128,7 +134,8 @@ def _cosine(row: Row, target: object, params: Params, fmt: Format) -> Iterator[T
     if not any(x1) or not any(x2):
         yield Term(ZERO, {}, singular=True)
         return
-    relative = _gamma(fmt, 2 * width + 8)
+    counts = norm_roundings("cosine", width)
+    relative = _gamma(fmt, counts[0])
     with ctx.workprec(_BITS):
         n1, n2 = _norm(x1, 2), _norm(x2, 2)
         dot = sum((x * y for x, y in zip(x1, x2, strict=True)), ZERO)
@@ -139,7 +146,7 @@ def _cosine(row: Row, target: object, params: Params, fmt: Format) -> Iterator[T
                 slope = _ball((arb(y) / n_other - cos * arb(x) / n_own) / n_own)
                 reach = _ball((abs(arb(y)) / n_other + abs(arb(x)) / n_own) / n_own)
                 gradient[offset + i] = slope[0]
-                errors[offset + i] = slope[1] + _gamma(fmt, 4 * width + 16) * (reach[0] + reach[1])
+                errors[offset + i] = slope[1] + _gamma(fmt, counts[1]) * (reach[0] + reach[1])
         middle, radius = _ball(cos)
     yield Term(middle, gradient, radius + relative, errors)
 

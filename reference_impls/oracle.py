@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from flint import fmpq
 
@@ -67,6 +67,11 @@ class Arithmetic:
         """The absolute error of one operation whose result is below the normal range."""
         return self.format.tiny if self.flush else self.format.subnormal
 
+    def errors(self, roundings: int) -> tuple[fmpq, fmpq] | None:
+        """What so many operations may be off: relative to the magnitude, and absolutely; None: no bound exists."""
+        gamma = self.format.gamma(roundings)
+        return None if gamma is None else (gamma, roundings * self.underflow)
+
     def enclose(
         self, low: fmpq, high: fmpq, center: fmpq, roundings: int, magnitude: fmpq, scale: fmpq
     ) -> Interval | None:
@@ -78,10 +83,10 @@ class Arithmetic:
             slack = ZERO
             ends = low, high
         else:
-            gamma = self.format.gamma(roundings)
-            if gamma is None:
+            errors = self.errors(roundings)
+            if errors is None:
                 return None
-            slack = gamma * magnitude + roundings * self.underflow * max(ONE, scale)
+            slack = errors[0] * magnitude + errors[1] * max(ONE, scale)
             ends = low - slack, high + slack
         rounded = [self.format.round(e) for e in ends]
         if self.flush:
@@ -151,20 +156,16 @@ class Evaluation:
 
     @cached_property
     def scalings(self) -> int:
-        """Roundings of the products behind the sum: 1/K may be formed first (2), a class weight is one more."""
-        return (0 if is_power_of_two(self.base) else 2) + (
-            1 if self.loss.class_weight and self._has_class_weight else 0
-        )
+        return scaling_roundings(self.loss, self.base, self.factor != self.base)
 
     @property
-    def _has_class_weight(self) -> bool:
-        return self.factor != self.base
+    def phi(self) -> Phi | None:
+        """The shape that all terms share; None where every class is masked."""
+        return self.terms[0].phi if self.terms else None
 
     @cached_property
     def value_roundings(self) -> int:
-        worst = max((_value_roundings(t.phi) for t in self.terms), default=0)
-        adds = len(self.terms) - 1 if self.loss.aggregate == "sum" else 0
-        return worst + max(adds, 0) + self.scalings
+        return value_roundings(self.loss, self.phi, len(self.terms)) + self.scalings
 
     def magnitude(self) -> fmpq:
         return abs(self.factor) * sum((t.magnitude for t in self.terms), ZERO)
@@ -199,9 +200,11 @@ class Evaluation:
             return Interval(infinite, infinite, infinite)
         n = self.value_roundings + (weight is not None) + more
         low, high = sorted(e * w for e in self.exact_bounds())
-        if self.peak * max(abs(w), ONE) >= self.arithmetic.format.largest and n > 1:
+        peak = self.peak * max(abs(w), ONE)
+        # where nothing on the way is larger than the result, what overflows there overflows within the result's bound
+        if peak >= self.arithmetic.format.largest and n > 1 and peak > abs(self.value * w):
             return None
-        scale = max(abs(w), ONE) * max(self.factor, ONE) * _amplification(self)
+        scale = max(abs(w), ONE) * max(self.factor, ONE) * amplification(self.phi)
         return self.arithmetic.enclose(low, high, self.value * w, n, self.magnitude() * abs(w), scale)
 
     # -- sub-gradients ---------------------------------------------------------------------------------------------
@@ -239,21 +242,19 @@ class Evaluation:
         for t in self.terms:
             for k in t.term.gradient:
                 touched[k] = touched.get(k, 0) + 1
-        worst = max((_slope_roundings(t.phi) for t in self.terms), default=0)
-        ties = len(self.active())
+        own = slope_roundings(self.loss, self.phi, len(self.active())) + self.scalings + roundings
+        rounded = [t for t in self.terms if t.term.gradient_error]
         box = []
         for k in range(self.width):
-            adds = max(touched.get(k, 0) - 1, 0) if self.loss.aggregate == "sum" else 0
-            n = worst + adds + self.scalings + roundings + (ties if ties > 2 else 0)
-            gamma = self.arithmetic.format.gamma(n)
-            if gamma is None:
+            errors = self.arithmetic.errors(own + additions(self.loss, touched.get(k, 0)))
+            if errors is None:
                 return None
-            slack = gamma * reach.get(k, ZERO) + (n * self.arithmetic.underflow if n else ZERO)
+            slack = errors[0] * reach.get(k, ZERO) + errors[1]
             if self.arithmetic.flush:
                 slack += self.arithmetic.underflow
-            for t in self.terms:
+            for t in rounded:
                 if k in t.term.gradient_error:
-                    slack += t.term.gradient_error[k] * max(abs(s) for s in t.slopes) * abs(scale) * (1 + gamma)
+                    slack += t.term.gradient_error[k] * max(abs(s) for s in t.slopes) * abs(scale) * (1 + errors[0])
                     slack += self.arithmetic.underflow  # that error is relative: its last rounding may be subnormal
             box.append(slack)
         return SubGradients(tuple(groups), tuple(box))
@@ -277,9 +278,29 @@ class Evaluation:
         return [tuple(ends(t)) for t in self.terms], reach
 
 
-def _amplification(e: Evaluation) -> fmpq:
+def amplification(phi: Phi | None) -> fmpq:
     """How much an underflow within φ may be multiplied by its coefficients."""
-    return max([ONE, *(abs(c) for t in e.terms for p in t.phi.pieces for c in p)])
+    return max([ONE, *(abs(c) for p in (phi.pieces if phi else ()) for c in p)])
+
+
+def scaling_roundings(loss: Loss, base: fmpq, weighted: bool) -> int:
+    """Roundings of the products behind the sum: 1/K may be formed first (2), a class weight is one more."""
+    return (0 if is_power_of_two(base) else 2) + (1 if loss.class_weight and weighted else 0)
+
+
+def additions(loss: Loss, terms: int) -> int:
+    """Roundings of adding so many terms up; a maximum adds nothing."""
+    return max(terms - 1, 0) if loss.aggregate == "sum" else 0
+
+
+def value_roundings(loss: Loss, phi: Phi | None, terms: int) -> int:
+    """Roundings of so many terms φ, aggregated."""
+    return (_value_roundings(phi) if phi else 0) + additions(loss, terms)
+
+
+def slope_roundings(loss: Loss, phi: Phi | None, active: int) -> int:
+    """Roundings of one term's slope; more than two that share a maximum divide by their number."""
+    return (_slope_roundings(phi) if phi else 0) + (active if active > 2 else 0)
 
 
 def _mixed(t: JudgedTerm) -> bool:
@@ -296,6 +317,7 @@ def _coefficient_roundings(c: fmpq) -> int:
     return 0 if c == 0 or is_power_of_two(c) else 2
 
 
+@lru_cache(maxsize=256)
 def _value_roundings(phi: Phi) -> int:
     """Roundings of φ, evaluated around its anchor: d = Δ − z is one; a square carries d's twice and its own."""
     worst = 0
@@ -310,6 +332,7 @@ def _value_roundings(phi: Phi) -> int:
     return worst
 
 
+@lru_cache(maxsize=256)
 def _slope_roundings(phi: Phi) -> int:
     """Roundings of φ′ times a cotangent: slopes that are powers of two are exact."""
     worst = 0
@@ -368,7 +391,7 @@ def evaluate(
             if any(0 < abs(z - kink) < fmt.tiny for kink in phi.kinks):
                 error += fmt.tiny
         low, high = phi.hull(z - error, z + error)
-        magnitude = max(phi.magnitude(z - error), phi.magnitude(z + error)) if error else phi.magnitude(z)
+        magnitude = phi.greatest_magnitude(z - error, z + error) if error else phi.magnitude(z)
         exact_slopes = phi.slopes(z)
         slopes = phi.slope_hull(z - error, z + error) if error else exact_slopes
         judged.append(JudgedTerm(term, z, phi, low, high, slopes, exact_slopes, magnitude, error))

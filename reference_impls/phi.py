@@ -67,6 +67,13 @@ class Phi:
                 raise ValueError(f"the pieces do not join at {b}")
         return phi
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.breaks, self.pieces))
+
+    def __hash__(self) -> int:  # of rationals it is slow, and facts about φ are cached by φ
+        return self._hash
+
     def __pow__(self, exponent: int) -> Phi:
         if exponent == 1:
             return self
@@ -229,6 +236,16 @@ class Phi:
         """Σ |c_k| |z − a|^k of the piece at z: what relative rounding errors are relative to."""
         d, (c0, c1, c2) = self._local(z)
         return abs(c0) + d * (abs(c1) + d * abs(c2))
+
+    def greatest_magnitude(self, a: fmpq, b: fmpq) -> fmpq:
+        """The largest magnitude over [a, b]."""
+        ends = [self.magnitude(a), self.magnitude(b)]
+        for i, cut in enumerate(self.breaks):  # grows with the distance from the anchor: largest at an end of a piece
+            if a < cut <= b:
+                for anchor, (c0, c1, c2) in self.around[i : i + 2]:
+                    d = abs(cut - anchor)
+                    ends.append(abs(c0) + d * (abs(c1) + d * abs(c2)))
+        return max(ends)
 
     def peak(self, z: fmpq) -> fmpq:
         """The largest intermediate result: the square before its coefficient."""

@@ -11,13 +11,13 @@ import msgspec
 from rich.console import Console
 
 from hingeproof.errors import FINDING, GOOD, NOTHING
-from hingeproof.reports import pairs, timings
+from hingeproof.reports import pairs, proofs, timings
 from hingeproof.reports.compare import Difference, compare
 from hingeproof.reports.summary import Summary, exit_code, summarise
 from hingeproof.reports.write import terminal
 from hingeproof.runs import reader
 from hingeproof.runs.figures import Figure
-from hingeproof.runs.kinds import BENCH, GATE, VERIFY
+from hingeproof.runs.kinds import BENCH, GATE, PROOF, VERIFY
 from hingeproof.runs.records import Pair, Record, RunInfo
 from hingeproof.runs.timings import BenchInfo, GateRow, Timing, between, gate_code
 
@@ -25,7 +25,9 @@ _GATE = ("case", "base", "head", "verdict", "reason", "effect", "low", "high", "
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """A run. `info` and `summary` are there for a verify run, `timed` and `timings` for a bench run."""
+    """A run. `info` and `summary` are there for a verify run, `timed` and `timings` for a bench run, `proved` for a
+    proof.
+    """
 
     name: str
     directory: Path
@@ -37,6 +39,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     timings: tuple[Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
     pairs: tuple[Pair, ...] = ()
+    proved: proofs.Proved | None = None
     exit_code: int = GOOD
 
     @property
@@ -66,6 +69,11 @@ def run(directory: Path, *, summarised: bool = True) -> Told:
         return Told(
             name=name, directory=directory, kind=kind, summary=_NOTHING, timed=bench.info, timings=bench.records,
             figures=reader.figures(directory), exit_code=code,
+        )  # fmt: skip
+    if kind == PROOF.name:
+        proved = proofs.of_directory(directory, complete=reader.read_info(directory, PROOF).complete)
+        return Told(
+            name=name, directory=directory, kind=kind, summary=_NOTHING, proved=proved, exit_code=proved.exit_code
         )  # fmt: skip
     info = reader.read_info(directory, VERIFY)
     if not summarised:
@@ -133,6 +141,8 @@ def sentence(told: Told) -> str:
     """Return the verdict on a run in one sentence."""
     if told.info is not None:
         return terminal.verdict_sentence(told.info, told.summary)
+    if told.proved is not None:
+        return proofs.sentence(told.proved)
     if told.kind == "gate":
         counts = Counter(row.verdict for row in told.gates)
         sides = next((f"{row.base} → {row.head}: " for row in told.gates), "")
@@ -157,6 +167,11 @@ def to_terminal(told: Told, statements: Mapping[str, str], console: Console) -> 
 
     page = Page(console)
     page.paragraph(sentence(told), style="bold")
+    if told.proved is not None:
+        write_table(page, proofs.proved_table(told.proved.certificates))
+        for line in proofs.offender_lines(told.proved.certificates):
+            page.paragraph(f"- {line}", indent="", hang="  ")
+        return
     write_table(page, gate_table(told.gates) if told.kind == "gate" else timing_table(told.timings))
 
 
@@ -176,6 +191,7 @@ def as_data(told: Sequence[Told]) -> dict[str, Any]:
                      "seconds": timings.interval(row.calls), "ratio": timings.interval(row.ratios)}
                     for row in run.timings
                 ],
+                "certificates": run.proved.certificates if run.proved is not None else [],
                 "gates": [{name: getattr(row, name) for name in _GATE} for row in run.gates],
             }
             for run in told

@@ -20,11 +20,13 @@ from hingeproof.commands.report import ReportOptions
 from hingeproof.errors import UsageError
 from hingeproof.plan.option import Each, Option, as_plan, check, decided, declared, said
 from hingeproof.plan.options import VerifyOptions, options
+from hingeproof.plan.proof_options import ProveOptions
 from hingeproof.runs.records import Plan
 from hingeproof.runs.timings import BenchPlan
 
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "verify": VerifyOptions,
+    "prove": ProveOptions,
     "bench run": RunOptions,
     "bench gate": GateOptions,
     "report": ReportOptions,

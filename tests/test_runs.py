@@ -186,7 +186,7 @@ def test_runs_are_known_by_their_kind_the_newest_first(tmp_path: Path, monkeypat
     [
         ('{"schema_version": 1, "kind": "gate"}', "is a run of kind gate: give one of `hingeproof bench run`"),
         ('{"schema_version": 1, "kind": "verify"}', "is a run of kind verify: give one of `hingeproof bench run`"),
-        ('{"schema_version": 1, "kind": "proof"}', "is of kind 'proof', which this hingeproof does not know"),
+        ('{"schema_version": 1, "kind": "census"}', "is of kind 'census', which this hingeproof does not know"),
         ('{"schema_version": 9, "kind": "bench"}', "has schema version 9, this hingeproof reads up to 1"),
         ('{"schema_version": 1, "kind": "bench"}', "is damaged (Object missing required field `plan`): run again"),
         ('{"kind": "bench"}', "is damaged (Object missing required field `schema_version`): run again"),

@@ -186,3 +186,33 @@ def test_the_interval_of_each_coordinate() -> None:
     assert s.hull() == [(2, 3), (-1, 0)]
     assert s.fixed == [2, 0]
     assert len(s.free) == 1
+
+
+@st.composite
+def crammer_singer(draw: Any, width: int) -> tuple[Group, ...]:
+    """One group: a hull of e_k − e_c over tied classes, perhaps with 0."""
+    c, size = draw(st.integers(0, width - 1)), draw(st.sampled_from([fmpq(1), fmpq(-3, 4)]))
+    tied = draw(st.lists(st.sampled_from([k for k in range(width) if k != c]), min_size=1, unique=True))
+    zero: Group = ({},) * draw(st.integers(0, 1))
+    return ((*(gap(k, c, size) for k in tied), *zero),)
+
+
+@st.composite
+def several_centres(draw: Any, width: int) -> tuple[Group, ...]:
+    """Segments of pairs drawn anyhow: stars, chains and cycles."""
+    pairs = draw(st.lists(st.permutations(range(width)).map(lambda p: tuple(p[:2])), min_size=1, max_size=5))
+    return tuple((gap(a, b, fmpq(1)), {}) for a, b in pairs)
+
+
+@pytest.mark.parametrize("draw_set", [weston_watkins, crammer_singer, several_centres])
+@settings(max_examples=400, deadline=None, database=None)
+@given(st.data())
+def test_whether_is_by_how_much_at_most_0(draw_set: Any, data: Any) -> None:
+    width = data.draw(st.integers(2, 5))
+    groups = data.draw(draw_set(width))
+    box = tuple(data.draw(boxes) for _ in range(width))
+    points = [data.draw(st.sampled_from(g)) for g in groups]
+    nudge = st.sampled_from([fmpq(0), fmpq(0), fmpq(1, 16), fmpq(-1, 4), fmpq(5, 16)])
+    at = [sum((p.get(k, fmpq(0)) for p in points), fmpq(0)) + data.draw(nudge) for k in range(width)]
+    s = SubGradients(groups, box)
+    assert s.holds(at) == (s.excess(at) <= 0)

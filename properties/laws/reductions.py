@@ -21,6 +21,11 @@ _SOURCE = "Higham 2002, §4.2: the forward error of a sum in any order is at mos
 _FINITE = ("kink", "inside", "past", "random")  # where a mean overflows is the business of mean_overflow
 
 
+def reduction_roundings(reduction: str, n: int) -> int:
+    """Roundings of a sum of n numbers, of the mean's division, and of the sum of the weights."""
+    return n - 1 + (2 if reduction != "sum" else 0) + (n if reduction == "weighted_mean" else 0) + 1
+
+
 def reduced_interval(batch: Batch, reduction: str) -> Interval | None:
     """What a sum or mean of the batch may be; None where a sample has no bound, or a mean's sum overflows."""
     intervals = batch.intervals
@@ -39,13 +44,11 @@ def reduced_interval(batch: Batch, reduction: str) -> Interval | None:
     if divisor == 0:
         return None
     single = n == 1 and batch.evaluations[0].value_roundings <= 1 and batch.weight is None
-    roundings = (
-        1 if single else n - 1 + (2 if reduction != "sum" else 0) + (n if reduction == "weighted_mean" else 0) + 1
-    )
     low, high = (center - each) / divisor, (center + each) / divisor
     if single:
         return intervals[0]
-    return batch.arithmetic.enclose(low, high, center / divisor, max(roundings, 2), size / divisor, fmpq(n))
+    roundings = max(reduction_roundings(reduction, n), 2)
+    return batch.arithmetic.enclose(low, high, center / divisor, roundings, size / divisor, fmpq(n))
 
 
 def _judge(case: Case, reduction: str) -> Judgement:

@@ -10,10 +10,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from hingeproof import __version__
-from hingeproof.errors import FINDING
+from hingeproof.errors import FINDING, GOOD
 from hingeproof.reports.compare import Difference
 from hingeproof.reports.findings import NONE, again, command
 from hingeproof.reports.model import Told, sentence
+from hingeproof.reports.proofs import offender_table, proved_table
 from hingeproof.reports.summary import Finding, Summary
 from hingeproof.reports.tables import (
     diff_sentence,
@@ -107,6 +108,9 @@ def of_runs(
     tables += pair_tables([pair for run in verified for pair in run.pairs])
     tables += [timing_table(run.timings) for run in told if run.timings]
     tables += [gate_table(run.gates) for run in told if run.gates]
+    for run in told:
+        if run.proved is not None:
+            tables += [proved_table(run.proved.certificates), offender_table(run.proved.certificates)]
     figures = picture_sections(told, stored)
     environments = [(run.name, sorted(_environment(run).items())) for run in told]
     sections = [
@@ -134,6 +138,8 @@ def of_runs(
 def _environment(run: Told) -> dict[str, str]:
     if run.info is not None:
         return run.info.environment
+    if run.proved is not None:
+        return {name: version for c in run.proved.certificates for name, version in c.versions.items()}
     return run.timed.comparable if run.timed is not None else {}
 
 
@@ -146,8 +152,8 @@ def _verdict(run: Told) -> dict[str, Any]:
         facts = [" · ".join([run.name, *counts(info, summary), info.started]), versions(info)]
         for name, count in sorted(info.missing.items()):
             facts.append(f"{name} is not installed: {number(count, 'check')} did not run")
-    if run.kind == "gate":
-        state = "bad" if run.exit_code else "good"
+    if run.kind in ("gate", "proof"):
+        state = "good" if run.exit_code == GOOD else "bad" if run.exit_code == FINDING else "open"
     sign = {"bad": "✗", "good": "✓", "open": "?" if run.info is not None else "⏱"}[state]
     return {"state": state, "sign": sign, "sentence": sentence(run), "facts": [fact for fact in facts if fact]}
 

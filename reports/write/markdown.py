@@ -13,6 +13,7 @@ from hingeproof.frameworks.registry import REFERENCES
 from hingeproof.reports.compare import Difference
 from hingeproof.reports.findings import ELEMENTS, command
 from hingeproof.reports.model import Told, sentence
+from hingeproof.reports.proofs import offender_table, proved_table
 from hingeproof.reports.summary import Finding, Summary
 from hingeproof.reports.tables import (
     Table,
@@ -50,13 +51,17 @@ def of_runs(told: Sequence[Told], statements: Mapping[str, str], *, limit: int =
     """Return the report of one run or several in at most `limit` bytes."""
     runs = [(run.name, run.info, run.summary) for run in told if run.info is not None]
     timed = [run for run in told if run.info is None]
+    proved = [run.proved for run in told if run.proved is not None]
     top = "".join(_verdict(name, info, summary, several=len(runs) > 1) for name, info, summary in runs)
     top += "".join(f"## {prose(sentence(run))}\n\n{prose(run.name)}\n\n" for run in timed)
     blocks = [_findings(info, summary, statements) for _, info, summary in runs if summary.findings]
     blocks += [_matrix(name if len(runs) > 1 else "", summary) for name, _, summary in runs if summary.rows]
     blocks += [_table(table) for table in run_tables([(info, summary) for _, info, summary in runs])]
     blocks += [_table(table) for table in pair_tables([pair for run in told for pair in run.pairs])]
-    blocks += [_table(gate_table(run.gates) if run.gates else timing_table(run.timings)) for run in timed]
+    blocks += [
+        _table(gate_table(run.gates) if run.gates else timing_table(run.timings)) for run in timed if run.proved is None
+    ]
+    blocks += [_table(make(run.certificates)) for run in proved for make in (proved_table, offender_table)]
     return assemble(top, blocks, limit)
 
 

@@ -22,6 +22,7 @@ from hingeproof.commands.explain import explain
 from hingeproof.commands.history import app as history
 from hingeproof.commands.identify import identify
 from hingeproof.commands.list import app as listing
+from hingeproof.commands.prove import prove
 from hingeproof.commands.publish import publish
 from hingeproof.commands.report import report
 from hingeproof.commands.repro import repro
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (report, diff, publish, verify, explain, identify, repro, doctor):
+for command in (report, diff, publish, verify, prove, explain, identify, repro, doctor):
     app.command()(command)
 for name, group in (
     ("list", listing),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from hingeproof.runs.proofs import PROOF_SCHEMA_VERSION, Shard
 from hingeproof.runs.records import SCHEMA_VERSION, Record, RunInfo
 from hingeproof.runs.timings import BENCH_SCHEMA_VERSION, BenchInfo, GateRow, Timing
 
@@ -34,5 +35,6 @@ class RunKind(Generic[InfoT, RowT]):
 VERIFY = RunKind("verify", RunInfo, Record, SCHEMA_VERSION, "hingeproof verify")
 BENCH = RunKind("bench", BenchInfo, Timing, BENCH_SCHEMA_VERSION, "hingeproof bench run")
 GATE = RunKind("gate", BenchInfo, GateRow, BENCH_SCHEMA_VERSION, "hingeproof bench gate")
+PROOF = RunKind("proof", RunInfo, Shard, PROOF_SCHEMA_VERSION, "hingeproof prove")
 
-VERSIONS = {kind.name: kind.version for kind in (VERIFY, BENCH, GATE)}
+VERSIONS = {kind.name: kind.version for kind in (VERIFY, BENCH, GATE, PROOF)}

@@ -1,0 +1,1 @@
+"""One claim at every score of a dtype: `domain` says which are asked and how, `sweep` asks a shard and judges it."""
