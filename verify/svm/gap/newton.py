@@ -28,15 +28,14 @@ class Candidate:
     gap: float
 
 
-def candidates(o: Objective, aim: float) -> list[Candidate]:
+def candidates(o: Objective, aim: float, start: Candidate | None = None) -> list[Candidate]:
     """Points of ever smaller gaps, the best last: until the relative gap is below the aim, or steps are used up.
 
-    A sample of the rows makes the start, where there are many.
+    A sample of the rows makes the start, where there are many and none is given.
     """
     few = max(4_000, 40 * (o.d + 1) * o.scores)
-    start: Candidate | None = None
     with np.errstate(all="ignore"):  # what overflows is no candidate
-        if o.n >= 4 * few:
+        if start is None and o.n >= 4 * few:
             at = np.sort(np.random.default_rng(0).choice(o.n, few, replace=False))
             start = _Descent(o.sample(at)).run(None, ROUGH)[-1]
         return [found for found in _Descent(o).run(start, aim) if np.isfinite(found.theta).all()]
