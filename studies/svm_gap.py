@@ -113,7 +113,7 @@ def table(found: dict[str, Any]) -> str:
         "",
         f"Measured {found['date']} on {found['cpus']} cores, beside other jobs (load {found['load']:.1f}): medians of "
         f"{', '.join(str(r['rounds']) for r in found['results'])} interleaved rounds; NumPy {found['numpy']}.",
-        "The peak is that of the process with the data, scikit-learn and its fit. The last column is the certified optimum.",
+        "The peak is that of the process with the data, scikit-learn and its fit; last is the certified optimum.",
     ]
     return "\n".join(lines)
 

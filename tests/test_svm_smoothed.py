@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hingeproof.svm.problem import LOSSES, Model, build
 from hingeproof.svm.result import bounded
 from hingeproof.svm.solver import oracle, smoothed
 from hingeproof.svm.solver.polish import polish
+from hingeproof.svm.weights import Weighting
 
 SETTING = {"C": "0.7", "epsilon": "0.1", "gamma": "0.5", "nu": "0.4", "margin": 1, "hard": False}
 
@@ -76,6 +78,25 @@ def test_large_problems_ask_it_first_and_need_no_other_solver(monkeypatch: pytes
     X, y, _ = made("hinge")
     found = svm.solve(X, y)
     assert (found.status, found.solver) == ("exact", "newton")
+
+
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss != "one_class"])
+def test_weights_are_exact(loss: str) -> None:
+    X, y, _ = made(loss)
+    weights: dict[str, Any] = {"sample_weight": np.arange(90) % 4 / 2}
+    if loss != "epsilon_insensitive":
+        weights["class_weight"] = {0: "1/3"}
+    model = build(X, y, loss=loss, bias="free", **weights, **SETTING)
+    rough, sharp = smoothed.smoothed(model)
+    point = polish(model, sharp, deadline=None)
+    assert rough.bounds is not None
+    lower, upper, _ = found = rough.bounds()
+    assert point is not None
+    assert point.objective is not None
+    assert lower <= point.objective <= upper
+    assert checker.check(bounded(model, found, "newton", {}).certificate(), X, y)
+    third = [fmpq(1, 3)] * 90  # no float
+    assert not list(smoothed.smoothed(replace(model, weighting=Weighting(None, tuple(third)))))
 
 
 def test_it_declines_hard_margins_wide_data_and_integers_that_float64_rounds() -> None:

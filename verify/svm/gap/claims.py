@@ -31,6 +31,7 @@ class Given:
     gamma: Any = None
     margin: Any = None
     nu: Any = None
+    class_weight: Any = None
 
     def names(self) -> list[str]:
         """The names of what was said, weights aside."""
@@ -103,8 +104,8 @@ def _plain(pair: tuple[Any, ...], X: Any, y: Any, given: Given) -> Claim:
         scale = f"mean loss + ½·{given.weight_decay}·(‖w‖² + b²), divided by weight_decay: C = 1/(weight_decay·n) = {C}"
     default = "none" if pair[1] is None else "regularised" if given.weight_decay is not None else "free"
     made = objective(
-        X, y, loss=loss, bias=given.bias or default, weights=given.sample_weight, C=C, epsilon=given.epsilon,
-        gamma=given.gamma, margin=given.margin, nu=given.nu,
+        X, y, loss=loss, bias=given.bias or default, sample_weight=given.sample_weight, C=C, epsilon=given.epsilon,
+        gamma=given.gamma, margin=given.margin, nu=given.nu, class_weight=given.class_weight,
     )  # fmt: skip
     return Claim("", scale, made, fitting(theta, made))
 
@@ -147,7 +148,7 @@ def _linear_svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
         if len(m.classes_) == 2:
             raise UsageError("LinearSVC(multi_class='crammer_singer') of two classes: use the default, ovr")
         weights = _weights(y, m, _class_weights(m, y, sample_weight), sample_weight)
-        made = objective(X, y, loss="crammer_singer", weights=weights, **setting)
+        made = objective(X, y, loss="crammer_singer", sample_weight=weights, **setting)
         yield Claim("", "", made, fitting(point(m.coef_, _ends(m)), made))
         return
     yield from _against_the_rest(m, X, y, sample_weight, {"loss": m.loss, **setting}, "")
@@ -156,7 +157,7 @@ def _linear_svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
 def _linear_svr(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
     if m.loss != "epsilon_insensitive":
         raise UsageError(f"LinearSVR(loss={m.loss!r}): of its losses, epsilon_insensitive alone is known here")
-    made = objective(X, y, loss=m.loss, weights=sample_weight, C=m.C, epsilon=m.epsilon, **_liblinear_bias(m))
+    made = objective(X, y, loss=m.loss, sample_weight=sample_weight, C=m.C, epsilon=m.epsilon, **_liblinear_bias(m))
     yield Claim("", "", made, fitting(point(m.coef_, _ends(m)), made))
 
 
@@ -174,7 +175,7 @@ def _sgd(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
     setting = {"loss": m.loss, "bias": "free" if m.fit_intercept else "none", "C": C}
     scale = f"(1/n) Σ loss + ½·{m.alpha}·‖w‖², divided by alpha: C = 1/(alpha·n) = {C}"
     if not hasattr(m, "classes_"):
-        made = objective(X, y, weights=sample_weight, epsilon=m.epsilon, **setting)
+        made = objective(X, y, sample_weight=sample_weight, epsilon=m.epsilon, **setting)
         yield Claim("", scale, made, fitting(point(m.coef_, _ends(m)), made))
         return
     yield from _against_the_rest(m, X, y, sample_weight, setting, scale)
@@ -185,7 +186,7 @@ def _svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
     y, classes = np.asarray(y), m.classes_
     weights = _weights(y, m, np.asarray(m.class_weight_), sample_weight)
     if len(classes) == 2:
-        made = objective(X, y, C=m.C, weights=weights)
+        made = objective(X, y, C=m.C, sample_weight=weights)
         yield Claim("", "", made, fitting(point(_dense(m.coef_), m.intercept_), made))
         return
     coefficients, at = _dense(m.coef_), 0
@@ -194,7 +195,7 @@ def _svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
             rows = np.flatnonzero((y == first) | (y == second))
             part = X.tocsr()[rows] if sparse.issparse(X) else np.asarray(X)[rows]
             made = objective(
-                part, np.where(y[rows] == first, 1, -1), C=m.C, weights=None if weights is None else weights[rows]
+                part, np.where(y[rows] == first, 1, -1), C=m.C, sample_weight=None if weights is None else weights[rows]
             )
             yield Claim(f"{first} against {second}", "", made, fitting(point(coefficients[at], m.intercept_[at]), made))
             at += 1
@@ -202,7 +203,7 @@ def _svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
 
 def _svr(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
     _linear_kernel(m)
-    made = objective(X, y, loss="epsilon_insensitive", C=m.C, epsilon=m.epsilon, weights=sample_weight)
+    made = objective(X, y, loss="epsilon_insensitive", C=m.C, epsilon=m.epsilon, sample_weight=sample_weight)
     yield Claim("", "", made, fitting(point(_dense(m.coef_), m.intercept_), made))
 
 
@@ -228,14 +229,14 @@ def _against_the_rest(
     """One problem of two classes, or one a class: there the rest has weight 1, whatever class_weight says."""
     y, factors = np.asarray(y), _class_weights(m, y, sample_weight)
     if len(m.classes_) == 2:
-        made = objective(X, y, weights=_weights(y, m, factors, sample_weight), **setting)
+        made = objective(X, y, sample_weight=_weights(y, m, factors, sample_weight), **setting)
         yield Claim("", scale, made, fitting(point(m.coef_, _ends(m)), made))
         return
     ends = _ends(m)
     for k, name in enumerate(m.classes_):
         own = y == name
         r = np.where(own, factors[k], 1.0) * (1.0 if sample_weight is None else np.asarray(sample_weight, np.float64))
-        made = objective(X, np.where(own, 1, -1), weights=r, **setting)
+        made = objective(X, np.where(own, 1, -1), sample_weight=r, **setting)
         theta = fitting(point(m.coef_[k], None if ends is None else ends[k]), made)
         yield Claim(f"{name} against the rest", scale, made, theta)
 

@@ -59,11 +59,15 @@ def _optimum(o: Objective) -> Result | None:
     """The proved optimum of a small problem, if it is proved in time."""
     from hingeproof.frameworks.environment import present
 
-    if o.n > FEW or o.weights is not None or o.ridge != 1 or not present("cvxpy"):
+    if o.n > FEW or o.ridge != 1 or not present("cvxpy"):
         return None
     from hingeproof.svm.solver.search import solve
 
     X = o.X if sparse.issparse(o.X) else take(o.X, np.arange(o.n))
     parameters: dict[str, Any] = dict(o.parameters)
-    found = solve(X, None if o.tau else o.y, loss=o.loss, bias=o.bias, time_limit=PATIENCE, **parameters)
+    if o.factors is not None:
+        parameters["class_weight"] = {number: f for (_, number), f in zip(o.labels, o.factors, strict=True)}
+    found = solve(
+        X, None if o.tau else o.y, loss=o.loss, bias=o.bias, sample_weight=o.weights, time_limit=PATIENCE, **parameters
+    )
     return found if found.status == "exact" else None

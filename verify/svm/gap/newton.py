@@ -155,7 +155,7 @@ class _Descent:
         value = float((self.ridge * self.theta**2).sum()) / 2 + float((self.tau * self.theta).sum())
         total, lost = 0.0, 0.0
         for at, V in o.blocks():
-            rows, y, r = self._frame(V), o.y[at], None if o.weights is None else o.weights[at]
+            rows, y, r = self._frame(V), o.y[at], None if o.heft is None else o.heft[at]
             u = o.margins(self.scores[at], y)
             s = slopes(o, u, width)
             g = o.pull(s.a, y)
@@ -207,7 +207,7 @@ class _Descent:
         def slope(t: float) -> float:
             g = o.pull(slopes(o, o.margins(self.scores + t * ahead, o.y), width).a, o.y)
             along = (g * ahead).sum(axis=1)
-            along = along if o.weights is None else along * o.weights
+            along = along if o.heft is None else along * o.heft
             return linear + t * quadratic + self.C * float(along.sum())
 
         low, high, t, first = 0.0, np.inf, 1.0, abs(slope(0.0))

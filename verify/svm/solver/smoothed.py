@@ -16,7 +16,7 @@ from hingeproof.svm.exact import Array, rational, rounded
 from hingeproof.svm.gap import ends
 from hingeproof.svm.gap.engine import AIM, best
 from hingeproof.svm.gap.newton import Candidate, candidates
-from hingeproof.svm.gap.objective import ONE, Objective, Theta, Z
+from hingeproof.svm.gap.objective import HEAVIEST, LIGHTEST, ONE, Objective, Theta, Z
 from hingeproof.svm.gap.smooth import slopes
 from hingeproof.svm.problem import MULTICLASS, Model, Point
 from hingeproof.svm.solver.moved import Bounds, Guess
@@ -28,7 +28,7 @@ WIDEST = 400  # coordinates: Newton solves that many equations at each step
 def fits(model: Model) -> bool:
     """Whether it is for this problem: no hard margin, no integers that float64 rounds, not too many columns."""
     hard = model.C is None and model.kappa == 0
-    return not hard and model.lost is None and model.weighting is None and model.size <= WIDEST
+    return not hard and model.lost is None and model.size <= WIDEST
 
 
 def smoothed(model: Model) -> Iterator[Guess]:
@@ -47,10 +47,19 @@ def smoothed(model: Model) -> Iterator[Guess]:
 
 def _objective(model: Model) -> Objective | None:
     """The problem as the engine of gaps has it."""
+    factors = weights = None
+    if model.weighting is not None:
+        classes, samples = model.weighting.classes, model.weighting.samples
+        factors = None if classes is None else tuple(classes.values())
+        weights = None if samples is None else np.array([rounded(v) for v in samples])
+        if weights is not None and not all(rational(r) == v for r, v in zip(weights.tolist(), samples, strict=True)):
+            return None
+        if weights is not None and not ((weights == 0) | ((weights >= LIGHTEST) & (weights <= HEAVIEST))).all():
+            return None
     alone = model.loss == "one_class"
     o = Objective(
         loss=model.loss, bias=model.bias, parameters=model.parameters, X=model.X,
-        y=np.ones(model.n) if alone else model.y, labels=model.labels, weights=None, ridge=ONE,
+        y=np.ones(model.n) if alone else model.y, labels=model.labels, weights=weights, factors=factors, ridge=ONE,
         C=model.C if alone and model.C is not None else model.parameters["C"], tau=ONE if alone else Z,
     )  # fmt: skip
     try:
