@@ -205,8 +205,8 @@ def test_any_source_gives_the_same_bits(tmp_path: Path) -> None:
     sources = [(X, y), (sparse.csr_array(X), y), (np.asfortranarray(X), y), (X.astype(np.float32), y)]
     for name in ("a.npy", "a.parquet"):
         found = data(str(tmp_path / name), None, loss="hinge")
-        assert isinstance(found[0], np.memmap)
-        sources.append(found)
+        assert isinstance(found.X, np.memmap)
+        sources.append((found.X, found.y))
     theta = [[rational(v) for v in (0.5, 0.1, 0.0, 0.0, -0.1, 0.2, 0.01)]]
     said = [gap(objective(rows, labels, loss="hinge"), theta, exact=False).certificate for rows, labels in sources]
     assert all(certificate == said[0] for certificate in said[1:])

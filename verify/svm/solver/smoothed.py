@@ -51,11 +51,11 @@ def _objective(model: Model) -> Objective | None:
     if model.weighting is not None:
         classes, samples = model.weighting.classes, model.weighting.samples
         factors = None if classes is None else tuple(classes.values())
-        weights = None if samples is None else np.array([rounded(v) for v in samples])
-        if weights is not None and not all(rational(r) == v for r, v in zip(weights.tolist(), samples, strict=True)):
-            return None
-        if weights is not None and not ((weights == 0) | ((weights >= LIGHTEST) & (weights <= HEAVIEST))).all():
-            return None
+        if samples is not None:
+            weights = np.array([rounded(v) for v in samples])
+            inside = (weights == 0) | ((weights >= LIGHTEST) & (weights <= HEAVIEST))
+            if not inside.all() or [rational(r) for r in weights.tolist()] != list(samples):
+                return None
     alone = model.loss == "one_class"
     o = Objective(
         loss=model.loss, bias=model.bias, parameters=model.parameters, X=model.X,
