@@ -157,6 +157,18 @@ def test_weights_belong_to_the_certificate() -> None:
         checker.check_gap(plain, X, labels, np.ones(len(X)))
 
 
+def test_the_optimum_of_other_weights_is_no_proof() -> None:
+    weighted, X, labels, weights = made("hinge", "free", True, True)
+    plain = made("hinge", "free", True, False)[0]
+    other = {"optimum": plain["optimum"], "lower": plain["lower"]}
+    with pytest.raises(Rejected, match="other weights"):
+        checker.check_gap({**weighted, **other}, X, labels, weights)
+    own = weighted["optimum"]["sample_weight"]
+    forged = {**weighted["optimum"], "sample_weight": [own[1], own[0], *own[2:]]}
+    with pytest.raises(Rejected):
+        checker.check_gap({**weighted, "optimum": forged}, X, labels, weights)
+
+
 def test_a_bound_without_multipliers_is_0() -> None:
     certificate, X, labels, _ = made("hinge", "free", False, False)
     weaker = {**certificate, "dual": None, "lower": "0/1"}
