@@ -39,6 +39,9 @@ def defined(o: Objective, theta: Theta) -> Fraction:
     for i, x in enumerate(np.asarray(o.X, np.float64).tolist()):
         s = [sum((a * Fraction(v) for a, v in zip(line, x, strict=False)), line[-1]) for line in lines]
         y, weight = o.y[i], Fraction(1) if o.weights is None else Fraction(float(o.weights[i]))
+        if o.factors is not None:
+            number = {name: k for k, (_, name) in enumerate(o.labels)}
+            weight *= fraction(o.factors[number[int(y)]])
         if o.loss in CLASSES:
             rest = [max(Fraction(0), p["margin"] + s[k] - s[int(y)]) for k in range(len(s)) if k != int(y)]
             loss = sum(rest, Fraction(0)) if o.loss == "weston_watkins" else max(rest)
@@ -83,7 +86,10 @@ def problems(draw: st.DrawFn) -> tuple[Objective, Theta]:
     chosen = {name: draw(st.sampled_from(parameters[name])) for name in PARAMETERS[loss]}
     if loss == "one_class":
         weights = None
-    o = objective(X, y, loss=loss, bias=bias, weights=weights, ridge=ridge, **chosen)
+    classes = None
+    if loss not in ("one_class", "epsilon_insensitive"):
+        classes = draw(st.none() | st.just("balanced") | st.just({0: "1/3", 1: "0.1"}))
+    o = objective(X, y, loss=loss, bias=bias, class_weight=classes, sample_weight=weights, ridge=ridge, **chosen)
     coordinate = st.integers(-2, 2).map(float) | st.floats(-2, 2)
     line = st.lists(coordinate, min_size=d + 1, max_size=d + 1)
     point = draw(st.lists(line, min_size=o.scores, max_size=o.scores))
@@ -118,9 +124,12 @@ def test_the_ends_enclose_the_certified_optimum(problem: tuple[Objective, Theta]
     dual = lower_bound(o)
     below = 0 if dual is None else dual.value
     assert below <= ends.primal(o, theta)
-    if o.weights is None and o.ridge == 1:
+    if o.ridge == 1:
         y = None if o.loss == "one_class" else o.y
-        found = svm.solve(o.X, y, loss=o.loss, bias=o.bias, time_limit=10, **o.parameters)
+        weights: dict[str, object] = {"sample_weight": o.weights}
+        if o.factors is not None:
+            weights["class_weight"] = {number: f for (_, number), f in zip(o.labels, o.factors, strict=True)}
+        found = svm.solve(o.X, y, loss=o.loss, bias=o.bias, time_limit=10, **weights, **o.parameters)
         if found.status == "exact":
             assert below <= found.objective <= ends.primal(o, theta)
 
@@ -174,7 +183,7 @@ def test_a_weight_is_a_sample_that_often() -> None:
     X, y, r = rng.standard_normal((30, 2)), rng.integers(0, 2, 30), rng.integers(0, 4, 30).astype(float)
     theta = [[rational(v) for v in (0.3, -0.2, 0.1)]]
     for loss in ("hinge", "squared_hinge", "smooth_hinge", "epsilon_insensitive"):
-        weighted = objective(X, y, loss=loss, weights=r)
+        weighted = objective(X, y, loss=loss, sample_weight=r)
         repeated = objective(np.repeat(X, r.astype(int), axis=0), np.repeat(y, r.astype(int)), loss=loss)
         assert ends.primal(weighted, theta) == ends.primal(repeated, theta)
         one, other = lower_bound(weighted), lower_bound(repeated)
@@ -196,8 +205,8 @@ def test_any_source_gives_the_same_bits(tmp_path: Path) -> None:
     sources = [(X, y), (sparse.csr_array(X), y), (np.asfortranarray(X), y), (X.astype(np.float32), y)]
     for name in ("a.npy", "a.parquet"):
         found = data(str(tmp_path / name), None, loss="hinge")
-        assert isinstance(found[0], np.memmap)
-        sources.append(found)
+        assert isinstance(found.X, np.memmap)
+        sources.append((found.X, found.y))
     theta = [[rational(v) for v in (0.5, 0.1, 0.0, 0.0, -0.1, 0.2, 0.01)]]
     said = [gap(objective(rows, labels, loss="hinge"), theta, exact=False).certificate for rows, labels in sources]
     assert all(certificate == said[0] for certificate in said[1:])
@@ -232,7 +241,7 @@ def test_more_columns_than_rows() -> None:
 
 def test_all_weight_on_one_class() -> None:
     """A free bias then makes every loss 0: the optimum is 0, and nothing more is claimed."""
-    o = objective(np.arange(6.0)[:, None], np.array([0, 0, 0, 1, 1, 1]), weights=np.array([0.0, 0, 0, 1, 1, 1]))
+    o = objective(np.arange(6.0)[:, None], np.array([0, 0, 0, 1, 1, 1]), sample_weight=np.array([0.0, 0, 0, 1, 1, 1]))
     found = gap(o, [[rational(0.0), rational(0.0)]])
     assert found.lower == 0
     assert found.relative == float("inf")
@@ -250,9 +259,14 @@ def test_all_weight_on_one_class() -> None:
         ([[1.0], [2.0], [3.0]], [0, 1, 2], {}, "3 labels"),
         ([[1.0], [2.0]], [0, 1], {"nu": "0.5"}, "hinge has no nu"),
         ([[1.0], [2.0]], [0, 1], {"C": "0"}, "C is 0: it must be above 0"),
-        ([[1.0], [2.0]], [0, 1], {"weights": [1.0, -1.0]}, "row 1: the weight -1.0"),
-        ([[1.0], [2.0]], [0, 1], {"weights": [0.0, 0.0]}, "all weights are 0"),
-        ([[1.0], [2.0]], [0, 1], {"weights": [1.0]}, "weights have shape"),
+        ([[1.0], [2.0]], [0, 1], {"sample_weight": [1.0, -1.0]}, "row 1, sample_weight: -1.0 is not"),
+        ([[1.0], [2.0]], [0, 1], {"sample_weight": [0.0, 0.0]}, "every weight is 0"),
+        ([[1.0], [2.0]], [0, 1], {"sample_weight": [1.0]}, "sample_weight has shape"),
+        ([[1.0], [2.0]], [0, 1], {"sample_weight": [1, 2**53 + 1]}, "beyond 2^53"),
+        ([[1.0], [2.0]], [0, 1], {"sample_weight": [1.0, 1e-99]}, "row 1, sample_weight: 1e-99 is not 0 or"),
+        ([[1.0], [2.0]], [0, 1], {"class_weight": {2: 1}}, "label in class_weight"),
+        ([[1.0], [2.0]], [0, 1], {"class_weight": {0: 0, 1: 0}}, "every weight is 0"),
+        ([[1.0], [2.0]], None, {"loss": "one_class", "sample_weight": [1, 1]}, "has no C to weight"),
         ([1.0, 2.0], [0, 1], {}, "must be (n, d)"),
         ([[2**53], [2**53 + 1]], [0, 1], {}, "integers from 2^53"),
         ([[1j], [2.0]], [0, 1], {}, "dtype complex128"),

@@ -27,7 +27,7 @@ CASES = [
     (loss, bias, exact, weighted)
     for loss in PARAMETERS
     for bias in (("free",) if loss == "one_class" else ("free", "regularised", "none"))
-    for exact, weighted in ((True, False), (False, False), (False, True))
+    for exact, weighted in ((True, False), (False, False), (True, True), (False, True))
     if not (weighted and loss == "one_class")
 ]
 
@@ -42,7 +42,8 @@ def made(loss: str, bias: str, exact: bool, weighted: bool, n: int = 30) -> tupl
     labels = (
         rng.standard_normal(n) if loss == "epsilon_insensitive" else None if loss == "one_class" else y.astype(float)
     )
-    o = objective(X, labels, loss=loss, bias=bias, weights=weights)
+    classes = {0: "1/3", 1: "0.1"} if weighted and loss != "epsilon_insensitive" else None
+    o = objective(X, labels, loss=loss, bias=bias, class_weight=classes, sample_weight=weights)
     theta = [[rational(v) for v in line] for line in (rng.integers(-4, 5, (o.scores, 4)) / 8).tolist()]
     if bias == "none":
         theta = [[*line[:-1], rational(0.0)] for line in theta]
@@ -147,11 +148,25 @@ def test_weights_belong_to_the_certificate() -> None:
     certificate, X, labels, weights = made("hinge", "free", False, True)
     with pytest.raises(BadData, match="give their weights"):
         checker.check_gap(certificate, X, labels)
-    with pytest.raises(Rejected, match="weights_sha256"):
+    with pytest.raises(BadData, match="beyond 2\\^53"):
+        checker.check_gap(certificate, X, labels, [2**53 + 1] * len(X))
+    with pytest.raises(Rejected, match="sample_weight_sha256"):
         checker.check_gap(certificate, X, labels, weights * 2)
     plain, X, labels, _ = made("hinge", "free", False, False)
     with pytest.raises(Rejected, match="knows of no weights"):
         checker.check_gap(plain, X, labels, np.ones(len(X)))
+
+
+def test_the_optimum_of_other_weights_is_no_proof() -> None:
+    weighted, X, labels, weights = made("hinge", "free", True, True)
+    plain = made("hinge", "free", True, False)[0]
+    other = {"optimum": plain["optimum"], "lower": plain["lower"]}
+    with pytest.raises(Rejected, match="other weights"):
+        checker.check_gap({**weighted, **other}, X, labels, weights)
+    own = weighted["optimum"]["sample_weight"]
+    forged = {**weighted["optimum"], "sample_weight": [own[1], own[0], *own[2:]]}
+    with pytest.raises(Rejected):
+        checker.check_gap({**weighted, "optimum": forged}, X, labels, weights)
 
 
 def test_a_bound_without_multipliers_is_0() -> None:

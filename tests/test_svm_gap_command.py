@@ -60,12 +60,31 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert said["relative"] == pytest.approx((said["upper"] - said["lower"]) / said["lower"])
 
 
-def test_weights(capsys: pytest.CaptureFixture[str]) -> None:
-    np.save("r.npy", np.array([1.0, 2, 1, 1, 0.5, 1]))
-    assert call("gap", "model.json", "data.csv", "--weights", "r.npy", "--certificate", "gap.json") == 0
-    assert call("check", "gap.json", "data.csv", "--weights", "r.npy") == 0
-    assert call("check", "gap.json", "data.csv") == 2
-    assert "give their weights" in capsys.readouterr().err
+def test_weights_are_spelled_as_solve_spells_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a column of the file, which is no feature; and by class, as exact decimals."""
+    table = np.array([line.split(",") for line in CSV.split()[1:]])
+    r = ["1", "2", "1", "1", "0.5", "1"]
+    Path("heavy.csv").write_text(
+        "a,b,r,y\n" + "".join(f"{a},{b},{w},{y}\n" for (a, b, y), w in zip(table, r, strict=True))
+    )
+    np.save("heavy.npy", np.array([[a, b, w, y == "yes"] for (a, b, y), w in zip(table, r, strict=True)], np.float64))
+    said = []
+    for data, column, yes in (("heavy.csv", "r", "yes"), ("heavy.npy", "2", "1")):
+        weights = ("--sample-weight", column)
+        by_class = ("--class-weight", f"{yes}=0.1")
+        assert call("gap", "model.json", data, *weights, *by_class, "--certificate", "gap.json") == 0
+        said.append(capsys.readouterr().out)
+        assert call("check", "gap.json", data, *weights, "--expect", "weights=class+sample") == 0
+        assert "weights class+sample" in capsys.readouterr().out
+        assert json.loads(Path("gap.json").read_text())["class_weight"][yes] == "1/10"
+        assert call("check", "gap.json", data) in (1, 2)  # the column is a feature then
+        capsys.readouterr()
+        assert call("solve", data, *weights, *by_class, "--json") == 0
+        optimum = json.loads(capsys.readouterr().out)["objective"]
+        assert f"the optimum, proved exactly, is {optimum:.12g}" in said[-1]
+    assert said[0] == said[1]
+    assert call("gap", "model.json", "heavy.csv", "--sample-weight", "none") == 2
+    assert "label 'none' not found" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -119,7 +138,8 @@ def test_other_trouble_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         ("gap", "model.json", "data.csv", "--C", "much"),
         ("gap", "model.json", "data.csv", "--nu", "0.5"),
         ("gap", "model.json", "data.csv", "--certificate", "nowhere/gap.json"),
-        ("gap", "model.json", "data.csv", "--weights", "text.npy"),
+        ("gap", "model.json", "data.csv", "--class-weight", "yes"),
+        ("gap", "model.json", "wide.npy", "--sample-weight", "7"),
         ("gap", "model.json", "data.csv", "--loss", "logistic"),
     ):
         assert call(*arguments) == 2, arguments

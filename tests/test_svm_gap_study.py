@@ -18,6 +18,7 @@ def test_a_case() -> None:
     assert 0 <= found["own_relative"] < 1e-6
     assert found["own_relative"] <= found["relative"]
     assert found["bytes"] < found["n"]  # a byte a row
+    assert found["optimum_status"] == "exact"
 
 
 def test_the_page_has_the_table_of_the_results() -> None:

@@ -118,7 +118,11 @@ def test_sparse_intervals_are_those_of_the_dense_problem() -> None:
     assert interval(thin, found.theta, found.p)[:2] == interval(dense, found.theta, found.p)[:2]
 
 
-def test_a_solver_that_hangs_ends_with_the_time_limit_and_leaves_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("widest", "solver"), [(400, "newton"), (5, "first order")])
+def test_a_solver_that_hangs_ends_with_the_time_limit_and_leaves_a_bound(
+    widest: int, solver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hingeproof.svm.solver.smoothed.WIDEST", widest)
     monkeypatch.setattr("hingeproof.svm.solver.oracle._solve", lambda *a: time.sleep(60))
     monkeypatch.setattr("hingeproof.svm.solver.oracle.float_stage", lambda model: 20.0)
     monkeypatch.setattr("hingeproof.svm.solver.search.polish", lambda *a, **k: None)
@@ -129,7 +133,7 @@ def test_a_solver_that_hangs_ends_with_the_time_limit_and_leaves_a_bound(monkeyp
     found = svm.solve(X, y, time_limit=4.0)
     assert time.monotonic() - began < 4.4 + 0.5
     assert found.kind == "interval"
-    assert found.solver == "first order"
+    assert found.solver == solver
     assert found.lower is not None
     assert found.upper is not None
     assert 0 < found.lower < found.upper < 2000

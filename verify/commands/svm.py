@@ -32,7 +32,7 @@ Label = Annotated[
 Weight = Annotated[
     str | None, typer.Option("--sample-weight", metavar="COLUMN", help="Column of factors of C, one a row; no feature.")
 ]
-Weights = Annotated[str | None, typer.Option(metavar="FILE.npy", help="Weights of the samples, factors of C (gap).")]
+ClassWeight = Annotated[str | None, typer.Option(metavar="LABEL=DECIMAL,…", help="Factors of C by label, or balanced.")]
 Strict = Annotated[bool, typer.Option("--strict", help="An interval is an exit code of its own (3).")]
 
 
@@ -57,9 +57,7 @@ def solve(
     gamma: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of smooth_hinge [1].")] = None,
     nu: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of one_class [0.5].")] = None,
     margin: Annotated[str | None, typer.Option(metavar="DECIMAL", help="The margin Δ [1].")] = None,
-    class_weight: Annotated[
-        str | None, typer.Option(metavar="LABEL=DECIMAL,…", help="Factors of C by label, or balanced.")
-    ] = None,
+    class_weight: ClassWeight = None,
     sample_weight: Weight = None,
     kernel: Annotated[
         str | None,
@@ -160,7 +158,6 @@ def check(
         str | None,
         typer.Option(metavar="NAME=VALUE,…", help="Refuse another problem: loss=hinge,C=1,bias=free,n=150 …"),
     ] = None,
-    weights: Weights = None,
     strict: Strict = False,
 ) -> None:
     """Check a certificate against its data: exact integers, no solver (and no NumPy, but for a gap)."""
@@ -182,7 +179,7 @@ def check(
         proof = checker.parse(text)
         unlabelled = isinstance(proof, dict) and proof.get("loss") == "one_class"
         if isinstance(proof, dict) and proof.get("kind") == "gap":
-            print(_gap_checked(proof, data, label, weights, wanted, unlabelled=unlabelled))
+            print(_gap_checked(proof, data, label, sample_weight, wanted, unlabelled=unlabelled))
             raise typer.Exit(GOOD)
         found = checker.load(data, label, unlabelled=unlabelled, weight=sample_weight)
         said = checker.check(proof, found.rows, found.labels, expect=wanted, sample_weight=found.weights)
@@ -207,14 +204,14 @@ def _expected(text: str) -> dict[str, str]:
 
 
 def _gap_checked(
-    proof: object, data: str, label: str | None, weights: str | None, wanted: dict[str, str] | None, *, unlabelled: bool
+    proof: object, data: str, label: str | None, weight: str | None, wanted: dict[str, str] | None, *, unlabelled: bool
 ) -> str:
-    from hingeproof.svm.gap import checker, reading
+    from hingeproof.svm.gap import checker
 
     if Path(data).suffix.lower() not in (".csv", ".npy", ".npz"):
         raise UsageError(f"{data}: a gap is checked on .csv, .npy and .npz: hingeproof svm export {data} data.csv")
-    rows, labels = checker.load(data, label, unlabelled=unlabelled)
-    return checker.check_gap(proof, rows, labels, reading.weights(weights), expect=wanted)
+    rows, labels, weights = checker.load(data, label, weight, unlabelled=unlabelled)
+    return checker.check_gap(proof, rows, labels, weights, expect=wanted)
 
 
 @app.command()
@@ -231,7 +228,8 @@ def gap(
     gamma: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of smooth_hinge [1].")] = None,
     nu: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Of one_class [0.5].")] = None,
     margin: Annotated[str | None, typer.Option(metavar="DECIMAL", help="The margin Δ [1].")] = None,
-    weights: Weights = None,
+    class_weight: ClassWeight = None,
+    sample_weight: Weight = None,
     rel: Annotated[
         float | None, typer.Option(metavar="REL", help="Exit 1 unless the proved gap is at most this.")
     ] = None,
@@ -249,10 +247,10 @@ def gap(
     if certificate is not None and not Path(certificate).resolve().parent.is_dir():
         raise UsageError(f"{certificate}: there is no such directory: nothing was proved")
     theta = reading.model(model)
-    X, y = reading.data(data, label, loss=loss)
+    X, y, weights = reading.data(data, label, sample_weight, loss=loss)
     o = objective(
-        X, y, loss=loss, bias=bias, weights=reading.weights(weights), C=C, epsilon=epsilon, gamma=gamma, nu=nu,
-        margin=margin,
+        X, y, loss=loss, bias=bias, class_weight=_by_label(class_weight), sample_weight=weights, C=C, epsilon=epsilon,
+        gamma=gamma, nu=nu, margin=margin,
     )  # fmt: skip
     with _progress() as say:
         say("proving a lower bound")

@@ -29,18 +29,10 @@ def weights(
         return None, None
     if hard or loss == "one_class":
         raise UsageError(f"{'a hard margin' if hard else 'one_class'} has no C to weight: leave the weights out")
-    classes = None if by_class is None else _class_weights(by_class, loss, y, labels)
+    classes = None if by_class is None else class_weights(by_class, loss, y, labels)
     samples = None
     if by_sample is not None:
-        given = np.asarray(by_sample)
-        if given.shape != y.shape or given.dtype.kind not in "fiub":
-            raise UsageError(
-                f"sample_weight has shape {given.shape} and dtype {given.dtype}: it must be {len(y)} numbers"
-            )
-        bad = np.flatnonzero(~(np.isfinite(given) & (given >= 0)))
-        if len(bad):
-            raise UsageError(f"row {bad[0]}, sample_weight: {given[bad[0]]} is not a finite number of at least 0")
-        samples = tuple(fmpq(*v.as_integer_ratio()) for v in given.tolist())
+        samples = tuple(fmpq(*v.as_integer_ratio()) for v in sample_weights(by_sample, len(y)).tolist())
     names = {float(number): name for name, number in labels}
     out = samples or (fmpq(1),) * len(y)
     if classes is not None:
@@ -48,7 +40,18 @@ def weights(
     return Weighting(classes, samples), out
 
 
-def _class_weights(given: Any, loss: str, y: Array, labels: tuple[tuple[str, int], ...]) -> dict[str, fmpq]:
+def sample_weights(given: Any, n: int) -> Array:
+    """One factor a row, as given. Raises: UsageError."""
+    table = np.asarray(given)
+    if table.shape != (n,) or table.dtype.kind not in "fiub":
+        raise UsageError(f"sample_weight has shape {table.shape} and dtype {table.dtype}: it must be {n} numbers")
+    bad = np.flatnonzero(~(np.isfinite(table) & (table >= 0)))
+    if len(bad):
+        raise UsageError(f"row {bad[0]}, sample_weight: {table[bad[0]]} is not a finite number of at least 0")
+    return table
+
+
+def class_weights(given: Any, loss: str, y: Array, labels: tuple[tuple[str, int], ...]) -> dict[str, fmpq]:
     """By the text of each label; `balanced` is n / (K n_k)."""
     if not labels:
         raise UsageError(f"{loss} has no classes: leave out class_weight")

@@ -31,6 +31,7 @@ class Given:
     gamma: Any = None
     margin: Any = None
     nu: Any = None
+    class_weight: Any = None
 
     def names(self) -> list[str]:
         """The names of what was said, weights aside."""
@@ -38,7 +39,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Fitted:
     """One problem that a model claims to solve: its name among several, the scale that was derived, and the point."""
 
     name: str
@@ -47,7 +48,7 @@ class Claim:
     theta: Theta
 
 
-def claims(model: Any, X: Any, y: Any, given: Given) -> list[Claim]:
+def claims(model: Any, X: Any, y: Any, given: Given) -> list[Fitted]:
     """The problems that a model claims to solve. Raises: UsageError with the reason why it cannot be said."""
     X = X if hasattr(X, "shape") else np.asarray(X)
     if isinstance(model, tuple):
@@ -88,7 +89,7 @@ REFUSED = {
 # -- plain weights -----------------------------------------------------------------------------------------------------
 
 
-def _plain(pair: tuple[Any, ...], X: Any, y: Any, given: Given) -> Claim:
+def _plain(pair: tuple[Any, ...], X: Any, y: Any, given: Given) -> Fitted:
     if len(pair) != 2:
         raise UsageError(f"a model of {len(pair)} parts: give (w, b)")
     theta = point(*pair)
@@ -103,10 +104,10 @@ def _plain(pair: tuple[Any, ...], X: Any, y: Any, given: Given) -> Claim:
         scale = f"mean loss + ½·{given.weight_decay}·(‖w‖² + b²), divided by weight_decay: C = 1/(weight_decay·n) = {C}"
     default = "none" if pair[1] is None else "regularised" if given.weight_decay is not None else "free"
     made = objective(
-        X, y, loss=loss, bias=given.bias or default, weights=given.sample_weight, C=C, epsilon=given.epsilon,
-        gamma=given.gamma, margin=given.margin, nu=given.nu,
+        X, y, loss=loss, bias=given.bias or default, sample_weight=given.sample_weight, C=C, epsilon=given.epsilon,
+        gamma=given.gamma, margin=given.margin, nu=given.nu, class_weight=given.class_weight,
     )  # fmt: skip
-    return Claim("", scale, made, fitting(theta, made))
+    return Fitted("", scale, made, fitting(theta, made))
 
 
 def point(w: Any, b: Any) -> Theta:
@@ -139,7 +140,7 @@ def _tensor(value: Any) -> Array:
 # -- scikit-learn ------------------------------------------------------------------------------------------------------
 
 
-def _linear_svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
+def _linear_svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Fitted]:
     if m.penalty != "l2":
         raise UsageError(f"LinearSVC(penalty={m.penalty!r}): the penalty must be l2")
     setting: dict[str, Any] = {**_liblinear_bias(m), "C": m.C}
@@ -147,20 +148,20 @@ def _linear_svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
         if len(m.classes_) == 2:
             raise UsageError("LinearSVC(multi_class='crammer_singer') of two classes: use the default, ovr")
         weights = _weights(y, m, _class_weights(m, y, sample_weight), sample_weight)
-        made = objective(X, y, loss="crammer_singer", weights=weights, **setting)
-        yield Claim("", "", made, fitting(point(m.coef_, _ends(m)), made))
+        made = objective(X, y, loss="crammer_singer", sample_weight=weights, **setting)
+        yield Fitted("", "", made, fitting(point(m.coef_, _ends(m)), made))
         return
     yield from _against_the_rest(m, X, y, sample_weight, {"loss": m.loss, **setting}, "")
 
 
-def _linear_svr(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
+def _linear_svr(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Fitted]:
     if m.loss != "epsilon_insensitive":
         raise UsageError(f"LinearSVR(loss={m.loss!r}): of its losses, epsilon_insensitive alone is known here")
-    made = objective(X, y, loss=m.loss, weights=sample_weight, C=m.C, epsilon=m.epsilon, **_liblinear_bias(m))
-    yield Claim("", "", made, fitting(point(m.coef_, _ends(m)), made))
+    made = objective(X, y, loss=m.loss, sample_weight=sample_weight, C=m.C, epsilon=m.epsilon, **_liblinear_bias(m))
+    yield Fitted("", "", made, fitting(point(m.coef_, _ends(m)), made))
 
 
-def _sgd(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
+def _sgd(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Fitted]:
     name = type(m).__name__
     known = ("hinge", "squared_hinge") if hasattr(m, "classes_") else ("epsilon_insensitive",)
     if m.loss not in known:
@@ -174,19 +175,19 @@ def _sgd(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
     setting = {"loss": m.loss, "bias": "free" if m.fit_intercept else "none", "C": C}
     scale = f"(1/n) Σ loss + ½·{m.alpha}·‖w‖², divided by alpha: C = 1/(alpha·n) = {C}"
     if not hasattr(m, "classes_"):
-        made = objective(X, y, weights=sample_weight, epsilon=m.epsilon, **setting)
-        yield Claim("", scale, made, fitting(point(m.coef_, _ends(m)), made))
+        made = objective(X, y, sample_weight=sample_weight, epsilon=m.epsilon, **setting)
+        yield Fitted("", scale, made, fitting(point(m.coef_, _ends(m)), made))
         return
     yield from _against_the_rest(m, X, y, sample_weight, setting, scale)
 
 
-def _svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
+def _svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Fitted]:
     _linear_kernel(m)
     y, classes = np.asarray(y), m.classes_
     weights = _weights(y, m, np.asarray(m.class_weight_), sample_weight)
     if len(classes) == 2:
-        made = objective(X, y, C=m.C, weights=weights)
-        yield Claim("", "", made, fitting(point(_dense(m.coef_), m.intercept_), made))
+        made = objective(X, y, C=m.C, sample_weight=weights)
+        yield Fitted("", "", made, fitting(point(_dense(m.coef_), m.intercept_), made))
         return
     coefficients, at = _dense(m.coef_), 0
     for i, first in enumerate(classes):
@@ -194,29 +195,31 @@ def _svc(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
             rows = np.flatnonzero((y == first) | (y == second))
             part = X.tocsr()[rows] if sparse.issparse(X) else np.asarray(X)[rows]
             made = objective(
-                part, np.where(y[rows] == first, 1, -1), C=m.C, weights=None if weights is None else weights[rows]
+                part, np.where(y[rows] == first, 1, -1), C=m.C, sample_weight=None if weights is None else weights[rows]
             )
-            yield Claim(f"{first} against {second}", "", made, fitting(point(coefficients[at], m.intercept_[at]), made))
+            yield Fitted(
+                f"{first} against {second}", "", made, fitting(point(coefficients[at], m.intercept_[at]), made)
+            )
             at += 1
 
 
-def _svr(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
+def _svr(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Fitted]:
     _linear_kernel(m)
-    made = objective(X, y, loss="epsilon_insensitive", C=m.C, epsilon=m.epsilon, weights=sample_weight)
-    yield Claim("", "", made, fitting(point(_dense(m.coef_), m.intercept_), made))
+    made = objective(X, y, loss="epsilon_insensitive", C=m.C, epsilon=m.epsilon, sample_weight=sample_weight)
+    yield Fitted("", "", made, fitting(point(_dense(m.coef_), m.intercept_), made))
 
 
-def _one_class(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Claim]:
+def _one_class(m: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Fitted]:
     _linear_kernel(m)
     if sample_weight is not None:
         raise UsageError("OneClassSVM with sample_weight: libsvm changes nu by the weights; leave them out")
     made = objective(X, None, loss="one_class", nu=m.nu)
     unit = 1 / (decimal("nu", m.nu) * made.n)
     theta = [[v * unit for v in line] for line in point(_dense(m.coef_), m.intercept_)]
-    yield Claim("", f"libsvm's w and ρ are ν·n times ours: divided by {1 / unit}", made, fitting(theta, made))
+    yield Fitted("", f"libsvm's w and ρ are ν·n times ours: divided by {1 / unit}", made, fitting(theta, made))
 
 
-READERS: dict[str, Callable[[Any, Any, Any, Any], Iterator[Claim]]] = {
+READERS: dict[str, Callable[[Any, Any, Any, Any], Iterator[Fitted]]] = {
     "LinearSVC": _linear_svc, "LinearSVR": _linear_svr, "SGDClassifier": _sgd, "SGDRegressor": _sgd, "SVC": _svc,
     "SVR": _svr, "OneClassSVM": _one_class,
 }  # fmt: skip
@@ -224,20 +227,20 @@ READERS: dict[str, Callable[[Any, Any, Any, Any], Iterator[Claim]]] = {
 
 def _against_the_rest(
     m: Any, X: Any, y: Any, sample_weight: Any, setting: dict[str, Any], scale: str
-) -> Iterator[Claim]:
+) -> Iterator[Fitted]:
     """One problem of two classes, or one a class: there the rest has weight 1, whatever class_weight says."""
     y, factors = np.asarray(y), _class_weights(m, y, sample_weight)
     if len(m.classes_) == 2:
-        made = objective(X, y, weights=_weights(y, m, factors, sample_weight), **setting)
-        yield Claim("", scale, made, fitting(point(m.coef_, _ends(m)), made))
+        made = objective(X, y, sample_weight=_weights(y, m, factors, sample_weight), **setting)
+        yield Fitted("", scale, made, fitting(point(m.coef_, _ends(m)), made))
         return
     ends = _ends(m)
     for k, name in enumerate(m.classes_):
         own = y == name
         r = np.where(own, factors[k], 1.0) * (1.0 if sample_weight is None else np.asarray(sample_weight, np.float64))
-        made = objective(X, np.where(own, 1, -1), weights=r, **setting)
+        made = objective(X, np.where(own, 1, -1), sample_weight=r, **setting)
         theta = fitting(point(m.coef_[k], None if ends is None else ends[k]), made)
-        yield Claim(f"{name} against the rest", scale, made, theta)
+        yield Fitted(f"{name} against the rest", scale, made, theta)
 
 
 def _liblinear_bias(m: Any) -> dict[str, Any]:

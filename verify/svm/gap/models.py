@@ -49,20 +49,20 @@ class ModelCheck:
 def check_model(
     model: Any, X: Any, y: Any = None, *, sample_weight: Any = None, C: Any = None, weight_decay: Any = None,
     loss: str | None = None, bias: str | None = None, epsilon: Any = None, gamma: Any = None, margin: Any = None,
-    nu: Any = None, exact: bool = True,
+    nu: Any = None, class_weight: Any = None, exact: bool = True,
 ) -> ModelCheck:  # fmt: skip
     """Prove how far a trained linear model is from the optimum of what it claims to minimise.
 
     model: a fitted LinearSVC, LinearSVR, SVC, SVR or OneClassSVM (linear kernel), SGDClassifier or SGDRegressor, a
     Pipeline that ends in one of them, a torch.nn.Linear, or (w, b). Estimators say what they minimise; for the last two
-    it is given: loss, bias, and C (of the sum) or weight_decay (of the mean, as torch.optim has it).
+    it is given: loss, bias, class_weight, and C (of the sum) or weight_decay (of the mean, as torch.optim has it).
 
     sample_weight: what the model was fitted with. exact: prove the optimum itself where samples are few.
 
     Shapes: X (n, d) dense or SciPy sparse, y (n,).
     Raises: UsageError where it cannot be said what the model minimises, and why.
     """
-    said = Given(sample_weight, C, weight_decay, loss, bias, epsilon, gamma, margin, nu)
+    said = Given(sample_weight, C, weight_decay, loss, bias, epsilon, gamma, margin, nu, class_weight)
     found = {}
     for claim in claims(model, X, y, said):
         text = formula(claim.objective) + (f"; {claim.scale}" if claim.scale else "")
@@ -90,7 +90,7 @@ def formula(o: Objective) -> str:
     if o.ridge != 1:
         ridge = f" + ½·{o.ridge}·{'‖b‖²' if several else 'b²'}"
     f = "f = W x" if several else "f = w·x"
-    weights = "" if o.weights is None else "weight·"
+    weights = "" if o.heft is None else "weight·"
     loss = LOSSES[o.loss].format(**words)
     text = f"½{'‖W‖²' if several else '‖w‖²'}{ridge}{' + b' if o.tau else ''} + C Σ {weights}{loss}, "
     return text + f"{f}{'' if o.bias == 'none' else ' + b'}, C = {o.C}"

@@ -28,15 +28,14 @@ class Candidate:
     gap: float
 
 
-def candidates(o: Objective, aim: float) -> list[Candidate]:
+def candidates(o: Objective, aim: float, start: Candidate | None = None) -> list[Candidate]:
     """Points of ever smaller gaps, the best last: until the relative gap is below the aim, or steps are used up.
 
-    A sample of the rows makes the start, where there are many.
+    A sample of the rows makes the start, where there are many and none is given.
     """
     few = max(4_000, 40 * (o.d + 1) * o.scores)
-    start: Candidate | None = None
     with np.errstate(all="ignore"):  # what overflows is no candidate
-        if o.n >= 4 * few:
+        if start is None and o.n >= 4 * few:
             at = np.sort(np.random.default_rng(0).choice(o.n, few, replace=False))
             start = _Descent(o.sample(at)).run(None, ROUGH)[-1]
         return [found for found in _Descent(o).run(start, aim) if np.isfinite(found.theta).all()]
@@ -156,7 +155,7 @@ class _Descent:
         value = float((self.ridge * self.theta**2).sum()) / 2 + float((self.tau * self.theta).sum())
         total, lost = 0.0, 0.0
         for at, V in o.blocks():
-            rows, y, r = self._frame(V), o.y[at], None if o.weights is None else o.weights[at]
+            rows, y, r = self._frame(V), o.y[at], None if o.heft is None else o.heft[at]
             u = o.margins(self.scores[at], y)
             s = slopes(o, u, width)
             g = o.pull(s.a, y)
@@ -208,7 +207,7 @@ class _Descent:
         def slope(t: float) -> float:
             g = o.pull(slopes(o, o.margins(self.scores + t * ahead, o.y), width).a, o.y)
             along = (g * ahead).sum(axis=1)
-            along = along if o.weights is None else along * o.weights
+            along = along if o.heft is None else along * o.heft
             return linear + t * quadratic + self.C * float(along.sum())
 
         low, high, t, first = 0.0, np.inf, 1.0, abs(slope(0.0))

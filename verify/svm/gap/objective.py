@@ -21,6 +21,7 @@ from hingeproof.svm.exact import Array, rounded
 from hingeproof.svm.gap.rows import LARGEST, Range, blocks, scan, take
 from hingeproof.svm.given import Wide, decimal, many_labels, two_labels
 from hingeproof.svm.problem import BIASES, BINARY, LOSSES, MULTICLASS, PARAMETERS
+from hingeproof.svm.weights import class_weights, sample_weights
 
 DEFAULTS = {"C": "1", "margin": "1", "gamma": "1", "epsilon": "0.1", "nu": "0.5"}
 HEAVIEST, LIGHTEST = 2.0**300, 2.0**-300  # weights of samples: their products with data are normal numbers
@@ -40,7 +41,10 @@ class Constraint:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The data, y as numbers (±1, classes from 0, targets), and the formula. `weights` are r, None where all are 1."""
+    """The data, y as numbers (±1, classes from 0, targets), and the formula.
+
+    r of a sample is its own weight (`weights`, None where all are 1) times that of its class (`factors`, by label).
+    """
 
     loss: str
     bias: str
@@ -49,6 +53,7 @@ class Objective:
     y: Array
     labels: tuple[tuple[str, int], ...]
     weights: Array | None
+    factors: tuple[fmpq, ...] | None
     ridge: fmpq  # ρ, of a regularised bias
     C: fmpq
     tau: fmpq
@@ -95,6 +100,21 @@ class Objective:
             for y in range(K)
             for k in range(K)
         ]
+
+    @cached_property
+    def heft(self) -> Array | None:
+        """r of each sample in floating point; None where all are 1."""
+        if self.factors is None:
+            return self.weights
+        r = np.array([rounded(v) for v in self.factors])[self._class_of(self.y)]
+        return np.asarray(r if self.weights is None else r * self.weights)
+
+    def factor(self, cell: int) -> fmpq:
+        """The weight of the class whose samples have this cell."""
+        return ONE if self.factors is None else self.factors[cell // (len(self.cells) // len(self.labels))]
+
+    def _class_of(self, y: Array) -> Array:
+        return np.asarray((y > 0) if self.scores == 1 else y).astype(np.int64)
 
     @cached_property
     def range(self) -> Range:
@@ -160,10 +180,10 @@ class Objective:
 
 
 def objective(
-    X: Any, y: Any = None, *, loss: str = "hinge", bias: str = "free", weights: Any = None, ridge: Any = 1,
-    **parameters: Any,
+    X: Any, y: Any = None, *, loss: str = "hinge", bias: str = "free", class_weight: Any = None,
+    sample_weight: Any = None, ridge: Any = 1, **parameters: Any,
 ) -> Objective:  # fmt: skip
-    """Put data and parameters together; parameters are read as exact decimals. Raises: UsageError."""
+    """Put data and parameters together; parameters and class_weight are exact decimals. Raises: UsageError."""
     among(loss, LOSSES, "loss of the SVM oracle")
     among(bias, BIASES, "kind of bias")
     foreign = sorted(k for k, v in parameters.items() if v is not None and k not in PARAMETERS[loss])
@@ -194,11 +214,16 @@ def objective(
         raise UsageError(f"X has dtype {X.dtype}: give real numbers of at most 64 bits")
     n = int(X.shape[0])
     numbers, labels = _answers(y, n, loss)
+    if loss == "one_class" and not (class_weight is None and sample_weight is None):
+        raise UsageError("one_class has no C to weight: leave the weights out")
+    factors = None if class_weight is None else tuple(class_weights(class_weight, loss, numbers, labels).values())
     made = Objective(
-        loss=loss, bias=bias, parameters=values, X=X, y=numbers, labels=labels, weights=_weights(weights, n),
-        ridge=rho, C=values["C"] if "C" in values else 1 / (values["nu"] * n),
+        loss=loss, bias=bias, parameters=values, X=X, y=numbers, labels=labels, weights=_weights(sample_weight, n),
+        factors=factors, ridge=rho, C=values["C"] if "C" in values else 1 / (values["nu"] * n),
         tau=ONE if loss == "one_class" else Z,
     )  # fmt: skip
+    if made.heft is not None and not made.heft.any():
+        raise UsageError("every weight is 0: there is nothing to minimise")
     greatest = float(made.range.greatest[: made.d].max())  # every number is looked at, whatever its dtype
     if X.dtype.kind in "iu" and greatest >= 2.0**53:
         raise UsageError(ROUNDED)
@@ -229,13 +254,12 @@ def _answers(y: Any, n: int, loss: str) -> tuple[Array, tuple[tuple[str, int], .
 def _weights(weights: Any, n: int) -> Array | None:
     if weights is None:
         return None
-    r = np.asarray(weights, dtype=np.float64)
-    if r.shape != (n,):
-        raise UsageError(f"the weights have shape {r.shape} where X has {n} rows: they must be ({n},)")
+    given = sample_weights(weights, n)
+    if given.dtype.kind in "iu" and (given > 2**53).any():
+        raise UsageError("sample_weight has integers beyond 2^53, which float64 rounds: put their size into C")
+    r = given.astype(np.float64)
     bad = ~((r == 0) | ((r >= LIGHTEST) & (r <= HEAVIEST)))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise UsageError(f"row {row}: the weight {r[row]} is not 0 or between 2^-300 and 2^300")
-    if not r.any():
-        raise UsageError("all weights are 0: there is nothing to minimise")
+        raise UsageError(f"row {row}, sample_weight: {r[row]} is not 0 or between 2^-300 and 2^300")
     return None if (r == 1).all() else r

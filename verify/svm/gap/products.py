@@ -63,11 +63,13 @@ class Products:
     def add(self, L: Array, R: Array) -> None:
         """Take in a block."""
         right = slices(R, self.right, self.right_bits)
+        beside = np.hstack(right)
         if L is R:
-            left = right
+            left, over = right, beside
         else:
             left = [L] if self.left is None else slices(L, self.left, self.left_bits)
-        whole = np.hstack(left).T @ np.hstack(right)
+            over = np.hstack(left)
+        whole = over.T @ beside
         a, b = L.shape[1], R.shape[1]
         for s in range(len(left)):
             for t in range(len(right)):
@@ -88,13 +90,17 @@ class Products:
     def total(self, a: int, b: int) -> list[list[fmpq]]:
         """The sum, as rationals by row."""
         self._flush()
-        out = [[fmpq(0)] * b for _ in range(a)]
-        for (s, t), part in self.totals.items():
+        units = {}
+        for s, t in self.totals:
             rows = np.zeros(a, np.int64) if self.left is None else exponents(self.left, self.left_bits, s)
-            columns = exponents(self.right, self.right_bits, t)
+            units[s, t] = rows[:, None] + exponents(self.right, self.right_bits, t)
+        least = min((int(unit.min()) for unit in units.values()), default=0)
+        out = [[0] * b for _ in range(a)]  # times 2^least
+        for key, part in self.totals.items():
+            shift = (units[key] - least).tolist()
             for i, j in zip(*(v.tolist() for v in np.nonzero(part)), strict=True):
-                out[i][j] += int(part[i, j]) * power(int(rows[i] + columns[j]))
-        return out
+                out[i][j] += int(part[i, j]) << shift[i][j]
+        return [[fmpq(v) * power(least) for v in line] for line in out]
 
 
 def twofold(a: Array, b: Array) -> tuple[Array, Array]:

@@ -16,6 +16,7 @@ from hingeproof.svm.checker import LABELS
 from hingeproof.svm.exact import Array
 from hingeproof.svm.gap.claims import point
 from hingeproof.svm.gap.objective import Theta
+from hingeproof.svm.reading import Read
 
 WEIGHTS, BIASES = ("w", "coef_", "weight"), ("b", "intercept_", "bias")
 
@@ -56,48 +57,42 @@ def _npz(path: str) -> dict[str, Any]:
         raise UsageError(f"{path}: no .json and no NPZ file with w and b") from error
 
 
-def data(source: str, label: str | None, *, loss: str) -> tuple[Any, Any]:
-    """X and y (None for one_class). Raises: UsageError."""
+def data(source: str, label: str | None, weight: str | None = None, *, loss: str) -> Read:
+    """X, y (None for one_class) and the column `weight`. Raises: UsageError."""
     suffix = Path(source).suffix.lower()
     if suffix == ".npy" and Path(source).is_file():
-        return _npy(source, label, loss == "one_class")
+        return _npy(source, label, weight, loss == "one_class")
     if suffix == ".parquet" and Path(source).is_file():
-        return _parquet(source, label, loss == "one_class")
-    return reading.load(source, label, loss=loss)
+        return _parquet(source, label, weight, loss == "one_class")
+    return reading.load_weighted(source, label, weight, loss=loss)
 
 
-def weights(path: str | None) -> Array | None:
-    """One number a sample. Raises: UsageError."""
-    if path is None:
-        return None
-    try:
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except (ValueError, TypeError, EOFError) as error:
-        raise UsageError(f"{path}: no NPY file of numbers, one a row") from error
-
-
-def _npy(source: str, label: str | None, unlabelled: bool) -> tuple[Any, Any]:
+def _npy(source: str, label: str | None, weight: str | None, unlabelled: bool) -> Read:
     try:
         table = np.load(source, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(f"{source}: cannot be read: {error}") from error
     if table.ndim != 2 or table.dtype.kind not in "fiub":
         raise UsageError(f"{source}: shape {table.shape}, dtype {table.dtype}: it must be a table (n, d) of numbers")
-    if unlabelled and label is None:
-        return table, None
-    try:
-        at = range(table.shape[1])[int(label if label is not None else "-1")]
-    except (ValueError, IndexError):
-        raise UsageError(f"{source}: label {label!r} not found: give the number of a column, from 0") from None
-    y = None if unlabelled else np.array(table[:, at])
-    if at in (0, table.shape[1] - 1):  # a view of the file
-        return table[:, 1:] if at == 0 else table[:, :-1], y
-    return np.delete(table, at, axis=1), y
+
+    def place(name: str) -> int:
+        try:
+            return range(table.shape[1])[int(name)]
+        except (ValueError, IndexError):
+            raise UsageError(f"{source}: label {name!r} not found: give the number of a column, from 0") from None
+
+    at = None if unlabelled and label is None else place("-1" if label is None else label)
+    by = None if weight is None else place(weight)
+    features = [j for j in range(table.shape[1]) if j not in (at, by)]
+    if not features:
+        raise UsageError(f"{source}: there is no column beside the label")
+    first, last = features[0], features[-1] + 1
+    X = table[:, first:last] if last - first == len(features) else table[:, features]  # else no view of the file
+    y = None if unlabelled or at is None else np.array(table[:, at])
+    return Read(X, y, None if by is None else np.array(table[:, by]))
 
 
-def _parquet(source: str, label: str | None, unlabelled: bool) -> tuple[Any, Any]:
+def _parquet(source: str, label: str | None, weight: str | None, unlabelled: bool) -> Read:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -109,22 +104,26 @@ def _parquet(source: str, label: str | None, unlabelled: bool) -> tuple[Any, Any
         label = label or next((name for name in LABELS if name in names), None)
         if label not in names and not (unlabelled and label is None):
             raise UsageError(f"{source}: label {label or ''!r} not found: the columns are {', '.join(names[:12])}")
-        columns = [name for name in names if name != label]
+        if weight is not None and weight not in names:
+            raise UsageError(f"{source}: label {weight!r} not found: the columns are {', '.join(names[:12])}")
+        columns = [name for name in names if name not in (label, weight)]
         if not columns or not file.metadata.num_rows:
             raise UsageError(f"{source}: there is no row, or no column beside the label")
         with tempfile.TemporaryFile() as space:  # the map outlives the name
             X: Any = np.memmap(space, dtype=np.float64, mode="w+", shape=(file.metadata.num_rows, len(columns)))
-        labels, start = [], 0
+        labels, heavy, start = [], [], 0
         for group in range(file.num_row_groups):
             table = file.read_row_group(group)
             for j, name in enumerate(columns):
                 X[start : start + len(table), j] = _numbers(table[name], f"{source}: column {name}")
             if not unlabelled:
                 labels.append(table[label].to_numpy())
+            if weight is not None:
+                heavy.append(_numbers(table[weight], f"{source}: column {weight}"))
             start += len(table)
     except (pyarrow.ArrowException, OSError) as error:
         raise UsageError(f"{source}: cannot be read: {' '.join(str(error).split())}") from error
-    return X, None if unlabelled else np.concatenate(labels)
+    return Read(X, None if unlabelled else np.concatenate(labels), np.concatenate(heavy) if heavy else None)
 
 
 def _numbers(column: Any, where: str) -> Array:

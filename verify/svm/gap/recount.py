@@ -61,6 +61,13 @@ class Stated:
     y: Array
     classes: int
     weights: Array | None
+    by_class: list[Fraction] | None  # factors by label, in the order of their numbers
+
+    def factor(self, own: int) -> Fraction:
+        """The weight of the class that has a constraint."""
+        if self.by_class is None:
+            return Fraction(1)
+        return self.by_class[own if self.scores == 1 else own // self.scores]
 
     @property
     def scores(self) -> int:
@@ -120,11 +127,12 @@ class Stated:
         """The objective of a point."""
         found = _Walk(self, theta, self.kappa).run()
         loss, kappa = found.top, self.kappa
-        for line, flat, curved in zip(found.lines, found.flat, found.curved, strict=True):
+        for own, (line, flat, curved) in enumerate(zip(found.lines, found.flat, found.curved, strict=True)):
             total = flat.sums
-            loss += _dot(total, line) - kappa / 2 * total[self.X.shape[1]]
+            part = _dot(total, line) - kappa / 2 * total[self.X.shape[1]]
             if kappa:
-                loss += _dot(curved.times(line), line) / (2 * kappa)
+                part += _dot(curved.times(line), line) / (2 * kappa)
+            loss += self.factor(own) * part
         value = self.C * loss + sum((v * v for line in theta for v in line[:-1]), Fraction(0)) / 2
         if self.bias == "regularised":
             value += self.ridge / 2 * sum((line[-1] ** 2 for line in theta), Fraction(0))
@@ -142,7 +150,8 @@ class Stated:
         pulled, gain = [[Fraction(0)] * (d + 1) for _ in range(K)], Fraction(0)
         for own, (constraint, line) in enumerate(zip(self.constraints(), found.lines, strict=True)):
             flat, curved = found.flat[own], found.curved[own]
-            sums, moved = flat.sums, curved.times(line)
+            factor = self.factor(own)
+            sums, moved = [factor * v for v in flat.sums], [factor * v for v in curved.times(line)]
             total = [a + b / width + c for a, b, c in zip(sums, moved, found.single[own], strict=True)]
             signs, constant, target = constraint
             gain += constant * total[d] + (target * total[-1] if target else 0)
@@ -253,7 +262,8 @@ class _Walk:
         for i in np.flatnonzero(sure).tolist():
             flats[int(y[i]) * K + int(first[i])].append(i)
         for i in np.flatnonzero(~sure & ~(lead < -worst)).tolist():
-            self._one(V[i].tolist(), int(y[i]), Fraction(1) if r is None else Fraction(float(r[i])))
+            weight = Fraction(1) if r is None else Fraction(float(r[i]))
+            self._one(V[i].tolist(), int(y[i]), weight * self.problem.factor(int(y[i]) * K))
         return {own: np.array(at) for own, at in flats.items()}, {}
 
     def _one(self, v: list[float], y: int, r: Fraction) -> None:

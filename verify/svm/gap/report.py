@@ -73,7 +73,8 @@ class Gap:
             "n": o.n,
             "d": o.d,
             "data_sha256": digest(o),
-            "weights_sha256": None if o.weights is None else _sha(o.weights),
+            "class_weight": self._class_weight,
+            "sample_weight_sha256": None if o.weights is None else _sha(o.weights),
             "label_map": dict(o.labels),
             **self._point(self._theta),
             "upper": _text(self.upper),
@@ -81,9 +82,19 @@ class Gap:
         }
         if self._optimum is not None:
             # it was solved for numbers; the certificate is about the data's own labels
-            return {**out, "optimum": {**self._optimum.certificate(), "label_map": dict(o.labels)}}
+            said: dict[str, Any] = {"label_map": dict(o.labels)}
+            if self._class_weight is not None:
+                said["class_weight"] = self._class_weight
+            return {**out, "optimum": {**self._optimum.certificate(), **said}}
         dual = self._dual
         return {**out, "dual": None if dual is None else {**self._point(dual.theta), "width": _text(dual.width)}}
+
+    @property
+    def _class_weight(self) -> dict[str, Any] | None:
+        o = self._objective
+        if o.factors is None:
+            return None
+        return {name: _text(f) for (name, _), f in zip(o.labels, o.factors, strict=True)}
 
     def _point(self, theta: Theta) -> dict[str, Any]:
         w, b = [[_text(v) for v in line[:-1]] for line in theta], [_text(line[-1]) for line in theta]

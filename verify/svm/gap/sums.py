@@ -212,8 +212,17 @@ class _Keeper:
             self.curved[pattern].add(V[rows], None if r is None else r[rows])
 
     def sums(self) -> Sums:
-        flat = self.flat.total(len(self.o.cells), self.o.width)
-        return Sums(flat, [Curved(cells, tight, square.total()) for (cells, tight), square in self.curved.items()])
+        o = self.o
+        flat = [_scaled(v, o.factor(cell)) for cell, v in enumerate(self.flat.total(len(o.cells), o.width))]
+        curved = []
+        for (cells, tight), square in self.curved.items():
+            factor = o.factor(cells[0])  # one sample's cells have one class
+            curved.append(Curved(cells, tight, [_scaled(line, factor) for line in square.total()]))
+        return Sums(flat, curved)
+
+
+def _scaled(v: Vector, factor: fmpq) -> Vector:
+    return v if factor == 1 else [factor * x for x in v]
 
 
 class _Square:

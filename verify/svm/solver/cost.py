@@ -15,7 +15,10 @@ import numpy as np
 from scipy import sparse
 
 from hingeproof.svm.problem import Model
+from hingeproof.svm.solver.smoothed import fits
 
+NEWTON = 1.5e-6  # seconds an entry, with the exact stage
+SOON = 1.0  # seconds within which an interior-point method may come first
 PATIENCE = 3_600.0  # seconds of exact solving that are begun when nobody gave a time limit
 SAMPLE, PAIR, FILL = 5e-5, 1.2e-7, 3e-10
 EXACT, EQUATIONS, BITS = 1.6, 200, 71  # seconds, at that many equations and bits
@@ -29,6 +32,12 @@ def float_stage(model: Model) -> float:
     else:
         pairs = float(model.rows) * model.size**2
     return SAMPLE * model.rows + PAIR * pairs + FILL * float(min(model.rows, model.size)) ** 3
+
+
+def first_stage(model: Model) -> float:
+    """Seconds until a first candidate near enough to be proved: by Newton where that fits and Clarabel takes long."""
+    slow = float_stage(model)
+    return min(slow, NEWTON * model.rows * model.size) if slow > SOON and fits(model) else slow
 
 
 def bits(model: Model) -> int:
@@ -74,7 +83,7 @@ def spoken(seconds: float) -> str:
 
 def ahead(model: Model, time_limit: float | None) -> str:
     """What to expect, in a sentence; nothing for what takes less than ten seconds."""
-    first, m = float_stage(model), most_equations(model)
+    first, m = first_stage(model), most_equations(model)
     second = exact_stage(m, bits(model))
     if first + second < 10:
         return ""

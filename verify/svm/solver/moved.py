@@ -6,6 +6,7 @@ row into its own C. What comes back is a candidate for the problem as it was giv
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +15,28 @@ from flint import fmpq
 from scipy import sparse
 
 from hingeproof.svm.exact import Array, rational, rounded
-from hingeproof.svm.problem import MULTICLASS, Model
+from hingeproof.svm.problem import MULTICLASS, Model, Point
 
 FAR = 8.0  # a column whose median is this many of its spreads away from 0 is centred
 LARGE = 2.0**10  # a row this many times larger than the median one is scaled by itself
 LEAST_C, MOST_C = 2.0**-14, 2.0**34  # beyond these the partition no longer depends on C
+Bounds = tuple[fmpq, fmpq, Point]  # both ends, and the point that proves them
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A float candidate: θ, moved back exactly; the duals p; u = Aθ + offset, not spoilt by rounding; who gave it."""
+    """A float candidate: θ, moved back exactly; the duals p; u = Aθ + offset, not spoilt by rounding; who gave it.
+
+    status: `bound` is worth no exact solve, a `candidate` one where it is near the optimum, any other one at once.
+    bounds: the interval, where whoever gave it has a faster way to it.
+    """
 
     theta: list[fmpq]
     p: Array
     u: Array
     solver: str
     status: str
+    bounds: Callable[[], Bounds] | None = None
 
 
 @dataclass(frozen=True)

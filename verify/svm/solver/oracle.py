@@ -13,9 +13,10 @@ from scipy import sparse
 
 from hingeproof.svm.exact import rounded
 from hingeproof.svm.problem import Model
-from hingeproof.svm.solver.cost import float_stage
+from hingeproof.svm.solver.cost import SOON, float_stage
 from hingeproof.svm.solver.first_order import candidate
 from hingeproof.svm.solver.moved import FloatProblem, Guess, moved
+from hingeproof.svm.solver.smoothed import smoothed
 
 TINY = 2_000  # entries of A up to which the problem is kept and its data are parameters (DPP)
 KEPT = 16
@@ -25,8 +26,13 @@ _problems: OrderedDict[tuple[Any, ...], tuple[Any, Any, Any, Any, Any]] = Ordere
 def guesses(model: Model, deadline: float | None) -> Iterator[Guess]:
     """One candidate a rung. Where sizes are far from 1, later rungs solve the problem scaled by powers of two.
 
-    Under a time limit that a solver may not keep, `candidate` comes first: the place of a faster engine.
+    Where a solver takes long, `smoothed` comes first; where that has nothing to say and time is limited, `candidate`.
     """
+    slow = float_stage(model) > SOON
+    engine = False
+    for guess in smoothed(model) if slow else ():
+        engine = True
+        yield guess
     given = moved(model, scaled=False)
     sizes = abs(given.A)
     large = float(sizes.max())
@@ -42,7 +48,7 @@ def guesses(model: Model, deadline: float | None) -> Iterator[Guess]:
         rungs += [("CLARABEL", {**dict.fromkeys(names, tolerance), "max_iter": 200}, form) for form in forms]
     rungs.append(("OSQP", {"eps_abs": 1e-9, "eps_rel": 1e-9, "polishing": True, "max_iter": 20_000}, forms[-1]))
     rungs.append(("SCS", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 20_000}, forms[-1]))
-    if deadline is not None and float_stage(model) > 1.0:
+    if deadline is not None and slow and not engine:
         # first something that will be done in time; and better of it where nothing else will be
         for share, late in ((1 / 5, False), (2 / 3, True)):
             left = deadline - time.monotonic()

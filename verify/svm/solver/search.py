@@ -193,6 +193,9 @@ class _Search:
             self.seconds["certify"] += time.monotonic() - last
 
     def _certified(self, guess: Guess) -> Point | dict[int, fmpq] | None:
+        if guess.status == "bound":
+            self._bound(guess)
+            return None
         m = equations(self.model, guess)
         need = cost.exact_stage(m, cost.bits(self.model))
         quick = guess.status == "candidate"
@@ -221,7 +224,7 @@ class _Search:
         return math.inf if self.deadline is None else self.deadline - time.monotonic()
 
     def _bound(self, guess: Guess) -> None:
-        new = interval(self.model, guess.theta, guess.p)
+        new = interval(self.model, guess.theta, guess.p) if guess.bounds is None else guess.bounds()
         if self.best is None or new[1] - new[0] < self.best[1] - self.best[0]:
             self.best = new
             if self.send is not None:
