@@ -29,12 +29,12 @@ from hingeproof.runs.proofs import Certificate, Claim, Counts, Task, added, forg
 from hingeproof.runs.reader import read
 from hingeproof.runs.records import UserImplementation
 
-PLANTED = Path(__file__).with_name("planted.py")
+WRONG_SCORES = Path(__file__).with_name("wrong_scores.py")
 
 
 @pytest.fixture(autouse=True)
-def _beside_planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copy(PLANTED, tmp_path / "planted.py")
+def _beside_wrong_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(WRONG_SCORES, tmp_path / "wrong_scores.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -44,7 +44,7 @@ def prove(*arguments: str) -> int:
 
 
 def own(name: str, framework: str, *more: str, dtype: str = "float16", mode: str = "eager", out: str = "out") -> int:
-    return prove(f"planted:{name}", "--loss", "hinge", "--framework", framework, "--dtype", dtype, "--mode", mode,
+    return prove(f"wrong_scores:{name}", "--loss", "hinge", "--framework", framework, "--dtype", dtype, "--mode", mode,
                  "--out", out, *more)  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_a_loss_stands_for_its_installed_implementations(capsys: pytest.CaptureF
 
 
 def test_a_wrong_value_at_one_score_is_found_and_nothing_else() -> None:
-    assert own("value_off", "numpy", "--grad", "planted:hinge_grad") == FINDING
+    assert own("value_off", "numpy", "--grad", "wrong_scores:hinge_grad") == FINDING
     c = the_one()
     (offender,) = c.offenders
     assert (offender.kind, offender.label, offender.bits) == ("value", 1.0, "0xbf00")
@@ -179,7 +179,7 @@ def test_one_that_raises_is_no_proof() -> None:
 
 
 def user(name: str, framework: str, gradient: str | None = None) -> UserImplementation:
-    return UserImplementation(target=f"planted:{name}", loss="hinge", framework=framework, reductions=("none",),
+    return UserImplementation(target=f"wrong_scores:{name}", loss="hinge", framework=framework, reductions=("none",),
                               grad=gradient)  # fmt: skip
 
 
@@ -189,7 +189,9 @@ def domain_subject(sweep: Sweep) -> Any:
     return subject(sweep.implementation, sweep.claim.dtype, "cpu", "eager")
 
 
-def planted(name: str, framework: str, dtype: str, gradient: str | None = "planted:hinge_grad") -> tuple[Sweep, Task]:
+def planted(
+    name: str, framework: str, dtype: str, gradient: str | None = "wrong_scores:hinge_grad"
+) -> tuple[Sweep, Task]:
     made = user_implementation(user(name, framework, gradient))
     claim = Claim(made.name, "hinge", dtype, "cpu", "eager")
     return Sweep(claim, made), tasks(claim, [1.0])[0]
@@ -216,7 +218,7 @@ def test_float32_shards_at_0_the_kink_and_the_end_of_the_range_are_right(first: 
 
 @pytest.mark.nightly
 def test_every_float32_score_of_a_planted_loss() -> None:
-    assert own("ulp_off", "numpy", "--grad", "planted:hinge_grad", dtype="float32") == FINDING
+    assert own("ulp_off", "numpy", "--grad", "wrong_scores:hinge_grad", dtype="float32") == FINDING
     assert len(the_one().offenders) == 1
     assert the_one().counts.scores == 1 << 33
 
@@ -247,7 +249,7 @@ def without_time(c: Certificate) -> Certificate:
 
 
 def test_a_killed_proof_goes_on_and_ends_in_the_same_certificate(capsys: pytest.CaptureFixture[str]) -> None:
-    claim = ("planted:slow", "--loss", "hinge", "--framework", "numpy", "--dtype", "float16,bfloat16", "-j", "1")
+    claim = ("wrong_scores:slow", "--loss", "hinge", "--framework", "numpy", "--dtype", "float16,bfloat16", "-j", "1")
     command = [sys.executable, "-m", "hingeproof", "prove", *claim, "--out"]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     process = subprocess.Popen([*command, "killed"], env=environment, stderr=subprocess.DEVNULL)
@@ -334,9 +336,9 @@ def test_a_certificate_that_contradicts_itself_is_forged(fields: dict[str, Any],
 
 
 def test_a_diff_says_which_scores_changed_their_bits(capsys: pytest.CaptureFixture[str]) -> None:
-    assert own("value_off", "numpy", "--grad", "planted:hinge_grad") == FINDING
+    assert own("value_off", "numpy", "--grad", "wrong_scores:hinge_grad") == FINDING
     head = the_one()
-    assert own("right_array", "numpy", "--grad", "planted:hinge_grad", out="base") == GOOD
+    assert own("right_array", "numpy", "--grad", "wrong_scores:hinge_grad", out="base") == GOOD
     base = the_one("base")
     found = changed(base, head)
     # 0xbf00 lies in the twelfth sixteenth of label +1
@@ -387,14 +389,14 @@ def test_what_cannot_be_proved_is_said_in_one_line(
 
 
 def test_a_proof_run_is_rendered(capsys: pytest.CaptureFixture[str]) -> None:
-    assert own("value_off", "numpy", "--grad", "planted:hinge_grad") == FINDING
+    assert own("value_off", "numpy", "--grad", "wrong_scores:hinge_grad") == FINDING
     assert run(["report", "out"]) == FINDING
     said = capsys.readouterr().out
     assert "0 claims proved of 1; 1 wrong" in said
     assert "0xbf00" in said
     assert run(["report", "out", "--html", "page.html", "--markdown", "page.md"]) == FINDING
     for page in ("page.html", "page.md"):
-        assert "planted:value" in Path(page).read_text(encoding="utf-8").replace("\\", "")
+        assert "wrong_scores:value" in Path(page).read_text(encoding="utf-8").replace("\\", "")
         assert "Proved at every score" in Path(page).read_text(encoding="utf-8")
 
 

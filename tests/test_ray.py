@@ -18,12 +18,12 @@ from hingeproof.errors import GOOD, USAGE
 from hingeproof.frameworks.environment import present
 from hingeproof.runs.proofs import Certificate
 
-CLAIM = ("planted:slow", "--loss", "hinge", "--framework", "numpy", "--dtype", "float16,bfloat16")
+CLAIM = ("wrong_scores:slow", "--loss", "hinge", "--framework", "numpy", "--dtype", "float16,bfloat16")
 
 
 @pytest.fixture(autouse=True)
-def _beside_planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copy(Path(__file__).with_name("planted.py"), tmp_path / "planted.py")
+def _beside_wrong_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(Path(__file__).with_name("wrong_scores.py"), tmp_path / "wrong_scores.py")
     monkeypatch.chdir(tmp_path)
 
 
