@@ -29,10 +29,9 @@ class SideError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a side runs: its interpreter, what stands in front of its path, and its environment variables."""
+    """Where a side runs: its interpreter and its environment variables."""
 
     python: str = sys.executable
-    path: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
     def having(self, more: Mapping[str, str]) -> Place:

@@ -25,6 +25,10 @@ Contract = Annotated[
         decides=("users",),
     ),
 ]
+Grad = Annotated[
+    str | None, Option(metavar="module:function", help="Gradient of your own NumPy callable.", decides=("users",))
+]
+Jobs = Annotated[int | None, Option(short="-j", metavar="N", help="Workers [one a processor].", positive="at least 1")]
 Color = Annotated[bool | None, Option(help="[on a terminal, unless NO_COLOR is set]")]
 
 
@@ -61,9 +65,7 @@ class VerifyOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     law: Annotated[Names, Option(metavar="PATTERN", help="Laws, by name or group [all].", sets="laws")] = []
     profile: Annotated[str | None, Option(metavar="NAME", help="quick, ci or nightly [ci].", sets="profile")] = None
     seed: Annotated[int | None, Option(metavar="N", help="Same seed, same verdicts [0].", sets="seed")] = None
-    jobs: Annotated[
-        int | None, Option(short="-j", metavar="N", help="Workers [one a processor].", positive="at least 1")
-    ] = None
+    jobs: Jobs = None
     timeout: Annotated[
         float | None,
         Option(
@@ -80,9 +82,7 @@ class VerifyOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
             metavar="FILE", help="Known deviations of your own [./hingeproof-deviations.toml].", decides=("deviations",)
         ),
     ] = None
-    grad: Annotated[
-        str | None, Option(metavar="module:function", help="Gradient of your own NumPy callable.", decides=("users",))
-    ] = None
+    grad: Grad = None
     strict: Annotated[bool | None, Option(help="Undecided is an exit code of its own (3).", sets="strict")] = None
     fail_fast: Annotated[bool | None, Option(help="Stop after the first finding.")] = None
     last_failed: Annotated[bool, Option(help="Only what failed in the newest complete run.", stored=False)] = False

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from hingeproof.plan.option import Option
-from hingeproof.plan.options import Color, Contract, Devices, Frameworks, Losses, Names
+from hingeproof.plan.options import Color, Contract, Devices, Frameworks, Grad, Jobs, Losses, Names
 
 
 class ProveOptions(msgspec.Struct, kw_only=True, frozen=True):
@@ -33,15 +33,11 @@ class ProveOptions(msgspec.Struct, kw_only=True, frozen=True):
     ] = []
     reference: Annotated[bool, Option(help="Only the reference implementations.", decides=("patterns",))] = False
     contract: Contract = None
-    grad: Annotated[
-        str | None, Option(metavar="module:function", help="Gradient of your own NumPy callable.", decides=("users",))
-    ] = None
+    grad: Grad = None
     verify: Annotated[
         str | None, Option(metavar="CERT", help="Prove what a certificate says again, and compare every hash.")
     ] = None
-    jobs: Annotated[
-        int | None, Option(short="-j", metavar="N", help="Workers [one a processor].", positive="at least 1")
-    ] = None
+    jobs: Jobs = None
     on: Annotated[
         str | None, Option(metavar="ray[://HOST:PORT]", help="Workers are Ray's, on this machine or a cluster.")
     ] = None

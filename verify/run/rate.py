@@ -6,9 +6,8 @@ import time
 from typing import TextIO
 
 from hingeproof.plan.estimate import in_words
+from hingeproof.run.progress import EVERY
 from hingeproof.runs.proofs import Shard
-
-EVERY = 5.0  # seconds between lines in a pipe
 
 
 class Rate:
